@@ -1,0 +1,18 @@
+"""What a publisher earned, from whom, through which user, ad and message, and whether the number can be trusted.
+
+The rooms, in the order that data flows through them; every arrow between them is a table:
+
+    partners    talks to partner APIs; knows neither Dagster nor DuckDB
+    raw         lands what partners and files say                       -> schema raw
+    core        agrees on the money: ledger, allocation, certificate    -> schema core
+    reports     what people read                                        -> schema reports
+    simulator   a partner simulator and an event generator, to try everything without accounts
+
+and what they share:
+
+    settings, settings_tables   the settings file; what of it SQL reads
+    partitions, run_day         days: windows, partitions, the day a run believes it is
+    warehouse, publish          the one writer of the DuckDB file; the copy that people read
+    sql, sql_asset, catalog     `.sql` files, the assets made of them, every table there is
+    schedules, definitions, cli what runs when, what Dagster sees, what a person types
+"""

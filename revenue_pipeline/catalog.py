@@ -1,0 +1,26 @@
+"""Every table there is, gathered from the rooms: what the warehouse makes, what is published, what SQL may read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from revenue_pipeline import core, reports
+from revenue_pipeline.raw.datasets import LANDED, REJECTED_ROWS
+from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
+from revenue_pipeline.warehouse import WRITTEN_DAYS, Table
+
+CERTIFICATE = "core.revenue_conservation"
+
+
+@lru_cache(maxsize=1)
+def all_tables() -> tuple[Table, ...]:
+    """Every table of the rooms, those that come first in the flow first."""
+    raw = [dataset.table for dataset in LANDED]
+    raw += [PARTNER_REVENUE, PARTNER_REVENUE_HISTORY, PARTNER_IMPORTS, REJECTED_ROWS]
+    return (*raw, *(table.table for table in (*core.TABLES, *reports.TABLES)))
+
+
+def published_tables() -> list[Table]:
+    """What the published copy holds: the reports, and what `status` needs to say how far they can be trusted."""
+    certificate = [table.table for table in core.TABLES if table.name == CERTIFICATE]
+    return [*(table.table for table in reports.TABLES), *certificate, PARTNER_IMPORTS, WRITTEN_DAYS]

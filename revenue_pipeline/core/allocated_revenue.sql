@@ -1,0 +1,128 @@
+-- Settled revenue over user events, exactly: the parts of a key sum to it in the last of the 9 digits.
+-- Grain: one row per ad impression of a verified key, per estimated impression of an estimated key, and per
+-- unallocated key. Expired and dropped keys have none. Money is in the reporting currency.
+-- With n impressions, k of them estimated, estimates summing to E, and a total T: an estimated impression gets
+-- T * k * e / (n * E), one without an estimate T / n, and all get T / n where E is 0. Each part is rounded towards
+-- zero to whole units of 10^-9; the units left over go to the first impressions by (event_date, event_id).
+-- Source: the allocation rules of the data contract, section 3.
+WITH ledger AS (
+    SELECT
+        *,
+        row_number() OVER (ORDER BY report_date, partner) AS key_number,
+        CASE WHEN settled_revenue < 0 THEN -1 ELSE 1 END AS direction,
+        CAST(abs(settled_revenue) * 1000000000 AS HUGEINT) AS total_units,
+        CAST(estimated_revenue * 1000000000 AS HUGEINT) AS estimate_units
+    FROM core.reconciled_estimates
+    WHERE report_date >= $start_date AND report_date < $end_date
+),
+
+impressions AS (
+    SELECT
+        events.*,
+        coalesce(events.partner, 'unknown') AS ledger_partner,
+        CASE WHEN partners.has_app_id THEN events.app_id END AS key_app_id,
+        CASE WHEN partners.has_platform THEN events.platform END AS key_platform,
+        CASE WHEN partners.has_country THEN events.country END AS key_country,
+        CASE WHEN partners.has_ad_format THEN events.ad_format END AS key_ad_format,
+        CASE WHEN partners.has_ad_unit_id THEN events.ad_unit_id END AS key_ad_unit_id,
+        CASE WHEN partners.has_user_id THEN events.user_id END AS key_user_id
+    FROM raw.events AS events
+    LEFT JOIN settings.partners AS partners ON partners.partner = events.partner
+    WHERE
+        events.event_name = 'ad_impression'
+        AND events.report_date >= $start_date AND events.report_date < $end_date
+        AND events.event_date >= $start_date - 1 AND events.event_date < $end_date + 1
+),
+
+matched AS (
+    SELECT
+        impressions.report_date, impressions.event_date, impressions.event_id, impressions.event_time,
+        impressions.user_id, ledger.partner, impressions.app_id, impressions.platform, impressions.country,
+        impressions.ad_format, impressions.ad_unit_id, impressions.container_id, impressions.creative_id,
+        impressions.reporting_revenue AS estimate,
+        ledger.status, ledger.key_number, ledger.direction, ledger.total_units, ledger.estimate_units,
+        ledger.sdk_impressions,
+        CAST(ledger.total_units * ledger.estimated_impressions AS HUGEINT) AS weighted_total_units,
+        CAST(ledger.sdk_impressions * ledger.estimate_units AS HUGEINT) AS weight_units
+    FROM impressions
+    JOIN ledger
+        ON ledger.report_date = impressions.report_date
+        AND ledger.partner = impressions.ledger_partner
+        AND ledger.app_id IS NOT DISTINCT FROM impressions.key_app_id
+        AND ledger.platform IS NOT DISTINCT FROM impressions.key_platform
+        AND ledger.country IS NOT DISTINCT FROM impressions.key_country
+        AND ledger.ad_format IS NOT DISTINCT FROM impressions.key_ad_format
+        AND ledger.ad_unit_id IS NOT DISTINCT FROM impressions.key_ad_unit_id
+        AND ledger.user_id IS NOT DISTINCT FROM impressions.key_user_id
+    WHERE ledger.sdk_impressions > 0 AND ledger.status IN ('verified', 'estimated')
+),
+
+shares AS (
+    SELECT
+        *,
+        CASE
+            WHEN estimate_units > 0 AND estimate IS NOT NULL
+                THEN weighted_total_units * CAST(estimate * 1000000000 AS HUGEINT) // nullif(weight_units, 0)
+            ELSE total_units // nullif(sdk_impressions, 0)
+        END AS share_units
+    FROM matched
+    WHERE status = 'verified'
+),
+
+ranked AS (
+    SELECT
+        *,
+        sum(share_units) OVER (PARTITION BY key_number) AS given_units,
+        row_number() OVER (PARTITION BY key_number ORDER BY event_date, event_id) AS position
+    FROM shares
+),
+
+allocated AS (
+    SELECT
+        report_date, event_date, event_id, event_time, user_id, partner, app_id, platform, country, ad_format,
+        ad_unit_id, container_id, creative_id,
+        CAST(
+            direction * (share_units + CASE WHEN position <= total_units - given_units THEN 1 ELSE 0 END)
+            AS DECIMAL(18, 0)
+        ) * CAST(0.000000001 AS DECIMAL(10, 9)) AS revenue,
+        status,
+        CASE WHEN estimate_units > 0 THEN 'estimate_weighted' ELSE 'impression_weighted' END AS allocation
+    FROM ranked
+    UNION ALL
+    SELECT
+        report_date, event_date, event_id, event_time, user_id, partner, app_id, platform, country, ad_format,
+        ad_unit_id, container_id, creative_id,
+        estimate AS revenue,
+        status,
+        'sdk_estimate' AS allocation
+    FROM matched
+    WHERE status = 'estimated' AND estimate IS NOT NULL
+    UNION ALL
+    SELECT
+        report_date, report_date AS event_date, NULL AS event_id, NULL AS event_time, user_id, partner, app_id,
+        platform, country, ad_format, ad_unit_id, NULL AS container_id, NULL AS creative_id,
+        settled_revenue AS revenue,
+        status,
+        'unallocated' AS allocation
+    FROM ledger
+    WHERE status = 'unallocated'
+)
+
+SELECT
+    CAST(report_date AS DATE) AS report_date, /* Day the partner books the revenue on. */
+    CAST(event_date AS DATE) AS event_date, /* Day of the impression in the reporting zone; the report date if unallocated. */
+    CAST(event_id AS VARCHAR) AS event_id, /* The impression; NULL where no impression carries the money. */
+    CAST(event_time AS TIMESTAMP) AS event_time, /* When it was shown, in UTC. */
+    CAST(user_id AS VARCHAR) AS user_id, /* Who saw it, when known. */
+    CAST(partner AS VARCHAR) AS partner, /* Who pays. */
+    CAST(app_id AS VARCHAR) AS app_id, /* The app or site it was shown in. */
+    CAST(platform AS VARCHAR) AS platform, /* Operating system or medium. */
+    CAST(country AS VARCHAR) AS country, /* Country code. */
+    CAST(ad_format AS VARCHAR) AS ad_format, /* Format of the ad. */
+    CAST(ad_unit_id AS VARCHAR) AS ad_unit_id, /* The placement. */
+    CAST(container_id AS VARCHAR) AS container_id, /* The property that holds the placement. */
+    CAST(creative_id AS VARCHAR) AS creative_id, /* What was shown. */
+    CAST(revenue AS DECIMAL(18, 9)) AS revenue, /* The part of the settled revenue this row carries. */
+    CAST(status AS VARCHAR) AS status, /* verified, estimated or unallocated: that of the key. */
+    CAST(allocation AS VARCHAR) AS allocation /* How it was split: estimate_weighted, impression_weighted, … */
+FROM allocated

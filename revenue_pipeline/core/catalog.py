@@ -1,0 +1,52 @@
+"""The tables of `core`: which days of which tables each reads, and what must hold of it. The SQL is beside this file."""
+
+from revenue_pipeline.partitions import Reads
+from revenue_pipeline.sql_asset import SqlTable, check_file
+
+KEY = ("report_date", "partner", "app_id", "platform", "country", "ad_format", "ad_unit_id", "user_id")
+
+TABLES = (
+    SqlTable(
+        name="core.reconciled_estimates",
+        day="report_date",
+        reads=[Reads("raw.events", before=1, after=1), Reads("raw.partner_revenue")],
+        # An unknown user matches nobody, so one key may have an imported row and an estimated one.
+        unique_by=[*KEY, "imported_revenue IS NULL"],
+        sums=["estimated_revenue", "imported_revenue", "settled_revenue"],
+        checks=[
+            check_file("core", "partners_are_configured"),
+            check_file("core", "estimates_are_near_imports"),
+            check_file("core", "impressions_carry_estimates"),
+        ],
+    ),
+    SqlTable(
+        name="core.allocated_revenue",
+        day="report_date",
+        reads=[Reads("raw.events", before=1, after=1), Reads("core.reconciled_estimates")],
+        sums=["revenue"],
+    ),
+    SqlTable(
+        name="core.revenue_conservation",
+        day="report_date",
+        reads=[
+            Reads("raw.partner_revenue"),
+            Reads("core.reconciled_estimates"),
+            Reads("core.allocated_revenue"),
+        ],
+        unique_by=["report_date", "partner"],
+        sums=["imported_revenue", "allocated_revenue", "difference", "allocation_difference"],
+        checks=[check_file("core", "revenue_is_conserved", blocking=True)],
+    ),
+    SqlTable(
+        name="core.engagement_daily",
+        day="event_date",
+        reads=[
+            Reads("raw.events"),
+            Reads("core.allocated_revenue", before=1, after=1),
+            # Read for its check only: a report never shows money that the certificate does not cover.
+            Reads("core.revenue_conservation", before=1, after=1),
+        ],
+        unique_by=["event_date", "level", "container_id", "ad_unit_id"],
+        sums=["estimated_revenue"],
+    ),
+)

@@ -1,0 +1,109 @@
+"""Assembly only: everything that Dagster is to know of, put together from the settings."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from revenue_pipeline import core, reports
+from revenue_pipeline.catalog import WRITTEN_DAYS, all_tables, published_tables
+from revenue_pipeline.partitions import SINGLE_RUN, daily_partitions
+from revenue_pipeline.publish import PublishedCopy
+from revenue_pipeline.raw.assets import raw_assets
+from revenue_pipeline.run_day import RunDay
+from revenue_pipeline.schedules import landing_sensor, refresh_schedule
+from revenue_pipeline.settings import Settings, load_settings
+from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS, attach_settings_tables
+from revenue_pipeline.sql_asset import OWNERS, sql_asset
+from revenue_pipeline.warehouse import Warehouse
+
+JOB = "revenue"
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """Give the warehouse that the settings name."""
+    return Warehouse(
+        settings.storage.warehouse,
+        settings.storage.memory_limit,
+        all_tables(),
+        lambda connection: attach_settings_tables(connection, settings),
+    )
+
+
+def build_defs(
+    settings: Settings | None = None, last_day: date | None = None, resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Put the project together.
+
+    Args:
+        settings: what to build from; `None` loads them.
+        last_day: the last partition where it is not today, for replays of days the clock has not reached.
+        resources: replace those of the same name, `warehouse` and `run_day`: for tests.
+    """
+    settings = settings or load_settings()
+    partitions = daily_partitions(settings.start_date, settings.reporting.timezone, last_day)
+    tables = (*core.TABLES, *reports.TABLES)
+    known = (*all_tables(), PARTNERS, CONTAINERS)
+    assets = [
+        *raw_assets(settings, partitions),
+        *(sql_asset(table, settings, partitions, known) for table in tables),
+        published_asset(settings, partitions),
+    ]
+    # One process a run: the writer's lock lets one step write at a time anyway, and a process costs seconds.
+    executor = dg.in_process_executor
+    job = dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.all(),
+        executor_def=executor,
+        description="The whole graph over the days of the run.",
+    )
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=[refresh_schedule(JOB, settings)],
+        sensors=[landing_sensor(JOB, settings)],
+        resources={
+            "warehouse": open_warehouse(settings),
+            "run_day": RunDay(timezone=settings.reporting.timezone),
+            **(resources or {}),
+        },
+        executor=executor,
+    )
+
+
+def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Make the asset that ends a run: the read-only copy for people and BI tools."""
+    copy = PublishedCopy(settings.storage.warehouse)
+
+    @dg.asset(
+        key=["published", "reports"],
+        deps=[table.key for table in (*core.TABLES, *reports.TABLES) if table.name in _published_names()],
+        description=(
+            "The copy that people and BI tools open, `" + copy.path.name + "`: the reports, the certificate of "
+            "conservation and the log of imports, replaced in one step at the end of a run."
+        ),
+        group_name="reports",
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+    )
+    def publish(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult:
+        with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, publishing") as connection:
+            days = copy.publish(connection, published_tables())
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(copy.path), "published_days": days})
+
+    return publish
+
+
+def _published_names() -> set[str]:
+    return {table.name for table in published_tables()} - {WRITTEN_DAYS.name}
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads; not built before it asks, so that importing this module needs no settings."""
+    return build_defs()

@@ -1,0 +1,28 @@
+"""Talk to partners: ask their reporting APIs for a day of revenue, and hand it on as checked rows.
+
+Belongs here: how a partner is asked and what its answers mean (one file per partner), and what they share: `base`
+(rows, accounts, importing a day), `http`, `scrubbing` (secrets) and `archive` (raw answers).
+Does not belong here: storing rows, mapping ids or currencies (`raw`), reading settings or the environment (`settings`),
+Dagster, DuckDB, pandas.
+A new partner is one new file with one `Connector` in it, and its test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+from revenue_pipeline.partners.base import Connector
+
+
+def connectors() -> dict[str, type[Connector]]:
+    """Every connector of this room by name: the concrete `Connector` classes of its modules."""
+    found: dict[str, type[Connector]] = {}
+    for entry in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{entry.name}")
+        for member in vars(module).values():
+            is_connector = inspect.isclass(member) and issubclass(member, Connector) and not inspect.isabstract(member)
+            if is_connector and member.__module__ == module.__name__:
+                found[member.name] = member
+    return found

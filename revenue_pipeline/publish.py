@@ -1,0 +1,137 @@
+"""The read-only copy that people and BI tools open, so that no reader ever meets the writer's lock.
+
+It is a small DuckDB file of views over Parquet files, one file for each table and day. Publishing writes the days that
+changed since the last time under new names, then replaces the DuckDB file by an atomic rename: a reader sees the old
+state or the new one, and publishing costs what changed, not what history holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from revenue_pipeline.warehouse import Table, quoted
+
+# A reader may have opened an older copy and be reading its files: they go when that is long over.
+SECONDS_BEFORE_REMOVAL = 2 * 24 * 3600
+
+
+@dataclass
+class _Manifest:
+    """Which file holds which day of which table, up to which write of which warehouse."""
+
+    warehouse_id: str
+    sequence: int = 0
+    files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path, warehouse_id: str) -> _Manifest:
+        if path.is_file():
+            stored = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if stored.warehouse_id == warehouse_id:
+                return stored
+        return cls(warehouse_id)
+
+
+class PublishedCopy:
+    """The published copy of one warehouse: `<name>_reports.duckdb` and the folder `<name>_reports` beside it."""
+
+    def __init__(self, warehouse: Path) -> None:
+        """Name the copy after the warehouse's file."""
+        self.path = warehouse.with_name(f"{warehouse.stem}_reports.duckdb")
+        self._folder = warehouse.with_name(f"{warehouse.stem}_reports")
+
+    def publish(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> int:
+        """Publish every day of `tables` written since the last time; give how many. Call it while holding the lock."""
+        warehouse_id = connection.execute("SELECT warehouse_id FROM pipeline.identity").fetchall()[0][0]
+        manifest_path = self._folder / "manifest.json"
+        manifest = _Manifest.load(manifest_path, warehouse_id)
+        changed = connection.execute(
+            "SELECT split_part(table_name, '/', 1), day, max(sequence) FROM pipeline.written_days "
+            "WHERE sequence > ? GROUP BY ALL",
+            [manifest.sequence],
+        ).fetchall()
+        sequence = max([manifest.sequence, *(row[2] for row in changed)])
+        days_of: dict[str, list[str]] = {}
+        for table_name, day, _ in changed:
+            days_of.setdefault(table_name, []).append(day.isoformat())
+        days_of["pipeline.written_days"] = sorted({row[1].isoformat() for row in changed})
+        for table in tables:
+            days = days_of.get(table.name, [])
+            manifest.files.setdefault(table.name, {}).update(self._write_days(connection, table, days))
+        manifest.sequence = sequence
+        self._replace_catalog(tables, manifest)
+        _write_aside(manifest_path, json.dumps(vars(manifest), indent=0))
+        self._remove_old_files(tables, days_of, manifest)
+        return len({(row[0], row[1]) for row in changed})
+
+    def read(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """Ask the copy; FileNotFoundError where nothing was published yet."""
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{self.path}: nothing is published yet: run the graph first")
+        connection = duckdb.connect(str(self.path), read_only=True)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.sql(query, params=parameters or {})
+
+    def _write_days(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, days: Sequence[str]
+    ) -> dict[str, list[str]]:
+        """Write the days' rows and give the files of each day: none where it has no rows."""
+        if not days:
+            return {}
+        folder = self._folder / table.name
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = ", ".join(f"DATE '{day}'" for day in days)
+        # A name never used before: what a killed publishing left behind is not ours.
+        token = uuid.uuid4().hex
+        connection.execute(
+            f"COPY (SELECT * FROM {table.name} WHERE {table.day_column} IN ({inside})) TO {quoted(str(folder))} "
+            f"(FORMAT parquet, PARTITION_BY ({table.day_column}), WRITE_PARTITION_COLUMNS true, "
+            f"OVERWRITE_OR_IGNORE true, FILENAME_PATTERN '{token}_{{i}}')"
+        )
+        written = {day: sorted((folder / f"{table.day_column}={day}").glob(f"{token}_*")) for day in days}
+        return {day: [str(path.relative_to(self._folder)) for path in paths] for day, paths in written.items()}
+
+    def _replace_catalog(self, tables: Sequence[Table], manifest: _Manifest) -> None:
+        aside = self.path.with_name(self.path.name + ".new")
+        aside.unlink(missing_ok=True)
+        with duckdb.connect(str(aside), config={"storage_compatibility_version": "v1.5.0"}) as catalog:
+            for table in tables:
+                catalog.execute(f"CREATE SCHEMA IF NOT EXISTS {table.name.partition('.')[0]}")
+                catalog.execute(f"CREATE VIEW {table.name} AS {self._select(table, manifest)}")
+                catalog.execute(f"COMMENT ON VIEW {table.name} IS {quoted(table.meaning)}")
+        aside.replace(self.path)
+
+    def _select(self, table: Table, manifest: _Manifest) -> str:
+        columns = ", ".join(f'CAST("{each.name}" AS {each.type}) AS "{each.name}"' for each in table.columns)
+        files = [file for _, day_files in sorted(manifest.files.get(table.name, {}).items()) for file in day_files]
+        if not files:
+            nothing = ", ".join(f'CAST(NULL AS {each.type}) AS "{each.name}"' for each in table.columns)
+            return f"SELECT {nothing} WHERE FALSE"
+        paths = ", ".join(quoted(str((self._folder / file).resolve())) for file in files)
+        # The folder's name tells the day, so that a query for some days opens those files alone.
+        day_type = f"{{'{table.day_column}': DATE}}"
+        return f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"
+
+    def _remove_old_files(self, tables: Sequence[Table], days_of: dict[str, list[str]], manifest: _Manifest) -> None:
+        for table in tables:
+            for day in days_of.get(table.name, []):
+                current = {self._folder / file for file in manifest.files[table.name][day]}
+                for path in (self._folder / table.name / f"{table.day_column}={day}").glob("*"):
+                    if path not in current and time.time() - path.stat().st_mtime > SECONDS_BEFORE_REMOVAL:
+                        path.unlink(missing_ok=True)
+
+
+def _write_aside(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

@@ -1,0 +1,214 @@
+"""The assets of `raw`: one for each landed dataset, one for each partner, and the rows that could not be used."""
+
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from revenue_pipeline.partitions import SINGLE_RUN, Reads, Window, is_closed, window_of
+from revenue_pipeline.partners import connectors
+from revenue_pipeline.raw.accounts import FILES, landing_rules, open_connector
+from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.exchange_rates import load_exchange_rates
+from revenue_pipeline.raw.land import land, record_rejected
+from revenue_pipeline.raw.landing import LandingFolder
+from revenue_pipeline.raw.partner_revenue import PARTNER_REVENUE, Batch, FailedDay, book, fetch_batches
+from revenue_pipeline.run_day import RunDay
+from revenue_pipeline.settings import Settings
+from revenue_pipeline.settings_tables import parameters
+from revenue_pipeline.sql_asset import (
+    FRESHNESS,
+    OWNERS,
+    asset_key,
+    check_file,
+    check_specs,
+    column_schema,
+    run_check,
+    run_metadata,
+)
+from revenue_pipeline.warehouse import Warehouse, quoted
+
+IMPORT_CHECK = "import_succeeded"
+EVENT_CHECKS = (check_file("raw", "event_ids_name_one_event"),)
+REJECTED_CHECKS = (check_file("raw", "landed_rows_are_usable"),)
+
+
+def raw_assets(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Make the assets of the room.
+
+    Raises:
+        SettingsError: a partner asks for what its connector cannot do.
+    """
+    return [
+        *(landed_asset(dataset, settings, partitions) for dataset in LANDED),
+        *(partner_asset(partner, settings, partitions) for partner in settings.partners),
+        rejected_rows_asset(settings, partitions),
+    ]
+
+
+def landed_asset(
+    dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
+    """Make the asset that replaces the run's days of one dataset by what its landing folders hold."""
+    table, rules = dataset.table, landing_rules(settings)
+    checks = EVENT_CHECKS if dataset is EVENTS else ()
+
+    @dg.asset(
+        key=asset_key(table.name),
+        deps=[asset_key(FX_RATES.table.name)] if dataset.converted else [],
+        description=table.meaning,
+        group_name="raw",
+        kinds={"duckdb", "python"},
+        owners=OWNERS,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=check_specs(asset_key(table.name), checks),
+        metadata={"dagster/column_schema": column_schema(table.columns), "dagster/table_name": table.name},
+        freshness_policy=FRESHNESS,
+    )
+    def land_files(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
+    ) -> dg.MaterializeResult:
+        window, as_of = window_of(context), run_day.as_of(context)
+        landing = LandingFolder(settings.storage.landing)
+        who = f"run {context.run.run_id[:8]}, {table.name} of {window}"
+        with warehouse.writing(context.log, who) as connection:
+            landed = land(connection, dataset, landing, window, rules, as_of)
+            sums = [dataset.converted[1]] if dataset.converted else []
+            metadata = run_metadata(connection, table, window, as_of, landed.rows, sums)
+            metadata |= {"folders": len(landed.days), "newly_rejected_rows": landed.rejected}
+            values = parameters(settings, window, as_of)
+            return dg.MaterializeResult(
+                metadata=metadata, check_results=[run_check(connection, check, values) for check in checks]
+            )
+
+    return land_files
+
+
+def partner_asset(
+    partner: str, settings: Settings, partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
+    """Make the asset that imports one partner and replaces its slice of `raw.partner_revenue`.
+
+    It never fails for what a partner does: the days that came are booked, the others keep what was there, and a failed
+    check names the cause and the remedy, so that everything downstream goes on with what did arrive.
+    """
+    open_connector(settings, partner)  # a wrong setting is told now, not at the first import
+    set_up = settings.partners[partner]
+    key = dg.AssetKey(["raw", "partner_revenue", partner])
+    connector = connectors().get(set_up.connector)
+    documentation = {"documentation": dg.MetadataValue.url(connector.documentation)} if connector else {}
+    import_window_days = set_up.import_window_days or settings.import_window_days
+
+    @dg.asset(
+        key=key,
+        deps=[asset_key(FX_RATES.table.name)],
+        description=(
+            f"What {partner} reports, {set_up.granularity.replace('_', ' ')}, by "
+            f"{', '.join(set_up.grain) or 'day alone'}: its slice of {PARTNER_REVENUE.name}."
+        ),
+        group_name="raw",
+        kinds={"duckdb", "python", set_up.connector.replace("_", "")},
+        owners=OWNERS,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=[
+            dg.AssetCheckSpec(
+                IMPORT_CHECK,
+                asset=key,
+                description="Every day that the partner was asked for came; a day that did not keeps what was there.",
+            )
+        ],
+        metadata={
+            "dagster/column_schema": column_schema(PARTNER_REVENUE.columns),
+            "dagster/table_name": PARTNER_REVENUE.name,
+            **documentation,
+        },
+        freshness_policy=FRESHNESS,
+    )
+    def import_revenue(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
+    ) -> dg.MaterializeResult:
+        window, as_of = window_of(context), run_day.as_of(context)
+        # Files cost nothing to read again, and a correction of a closed day may have been landed.
+        asked_for_all = set_up.connector == FILES or not run_day.only_open_days
+        days = [day for day in window.days if asked_for_all or not is_closed(day, as_of, import_window_days)]
+        outcomes = fetch_batches(settings, partner, days, as_of, context.log)
+        who = f"run {context.run.run_id[:8]}, {partner} of {window}"
+        with warehouse.writing(context.log, who) as connection:
+            rows = book(connection, partner, outcomes, as_of)
+            metadata = run_metadata(
+                connection, PARTNER_REVENUE, window, as_of, rows, ["revenue"], f"partner = {quoted(partner)}"
+            )
+        return dg.MaterializeResult(metadata=metadata, check_results=[_import_check(outcomes)])
+
+    return import_revenue
+
+
+def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Make the asset that shows what could not be used, and that reads the partner files which nobody else does."""
+    files_partners = [name for name, partner in settings.partners.items() if partner.connector == FILES]
+    landed = [asset_key(dataset.table.name) for dataset in LANDED]
+    key = asset_key(REJECTED_ROWS.name)
+
+    @dg.asset(
+        key=key,
+        deps=[*landed, *(dg.AssetKey(["raw", "partner_revenue", partner]) for partner in files_partners)],
+        description=REJECTED_ROWS.meaning,
+        group_name="raw",
+        kinds={"duckdb", "python"},
+        owners=OWNERS,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        check_specs=check_specs(key, REJECTED_CHECKS),
+        metadata={
+            "dagster/column_schema": column_schema(REJECTED_ROWS.columns),
+            "dagster/table_name": REJECTED_ROWS.name,
+        },
+        freshness_policy=FRESHNESS,
+    )
+    def gather_rejected_rows(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
+    ) -> dg.MaterializeResult:
+        window, as_of = window_of(context), run_day.as_of(context)
+        with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, rejected rows of {window}") as connection:
+            _record_rejected_partner_files(connection, settings, window)
+            values = parameters(settings, window, as_of)
+            counted = connection.execute(
+                f"SELECT count(*) FROM {REJECTED_ROWS.name} WHERE folder_date >= $start AND folder_date < $end",
+                {"start": window.start, "end": window.end},
+            ).fetchall()[0][0]
+            return dg.MaterializeResult(
+                metadata=run_metadata(connection, REJECTED_ROWS, window, as_of, counted),
+                check_results=[run_check(connection, check, values) for check in REJECTED_CHECKS],
+            )
+
+    return gather_rejected_rows
+
+
+def _record_rejected_partner_files(connection: Any, settings: Settings, window: Window) -> None:
+    landing = LandingFolder(settings.storage.landing)
+    landing.register(connection)
+    rules = landing_rules(settings)
+    load_exchange_rates(connection, landing, window, rules)
+    record_rejected(connection, PARTNER_REVENUE_FILES, landing, window, rules)
+
+
+def _import_check(outcomes: list[Batch | FailedDay]) -> dg.AssetCheckResult:
+    failed = {outcome.report_date: outcome.error for outcome in outcomes if isinstance(outcome, FailedDay)}
+    imported = Counter(isinstance(outcome, Batch) for outcome in outcomes)[True]
+    errors = "\n\n".join(f"**{day}**: {error}" for day, error in failed.items())
+    return dg.AssetCheckResult(
+        check_name=IMPORT_CHECK,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=_summary(failed) if failed else f"{imported} days imported",
+        metadata={"imported_days": imported, "failed_days": len(failed), **({"errors": dg.MetadataValue.md(errors)} if failed else {})},
+    )
+
+
+def _summary(failed: dict[date, str]) -> str:
+    day, error = next(iter(failed.items()))
+    others = f" (and {len(failed) - 1} more days)" if len(failed) > 1 else ""
+    return f"{day}: {error}{others}"

@@ -1,0 +1,8 @@
+-- An event id should name one event. Gives ids seen on two days or more among the days of the run and their
+-- neighbours; each day keeps its own, so an event that was sent again under another time counts twice.
+SELECT event_id, min(event_date) AS first_date, max(event_date) AS last_date
+FROM raw.events
+WHERE event_date >= $start_date - 1 AND event_date < $end_date + 1
+GROUP BY event_id
+HAVING min(event_date) < max(event_date)
+ORDER BY event_id

@@ -1,0 +1,10 @@
+"""What people read: schema `reports`.
+
+Belongs here: one `.sql` file a report, its declaration in `catalog`, and the checks of both. It reads `core`, and `raw`
+only where no core table carries the fact.
+Does not belong here: new facts (`core`), Python that computes, anything that formats for a screen (`cli`).
+"""
+
+from revenue_pipeline.reports.catalog import TABLES
+
+__all__ = ["TABLES"]

@@ -1,0 +1,23 @@
+"""The tables of `reports`: which days of which tables each reads, and what must hold of it. The SQL is beside this file."""
+
+from revenue_pipeline.partitions import Reads
+from revenue_pipeline.sql_asset import SqlTable
+
+PLACEMENT = ("event_date", "level", "container_id", "ad_unit_id")
+
+TABLES = (
+    SqlTable(
+        name="reports.rpm",
+        day="event_date",
+        reads=[Reads("core.engagement_daily")],
+        unique_by=PLACEMENT,
+        ratios=["rpm", "ecpm"],
+    ),
+    SqlTable(
+        name="reports.ctr",
+        day="event_date",
+        reads=[Reads("core.engagement_daily")],
+        unique_by=PLACEMENT,
+        ratios=["ctr"],
+    ),
+)

@@ -1,0 +1,156 @@
+"""What runs when: the three-a-day refresh with the settling of closed days, and runs for newly landed files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import fsspec
+
+from revenue_pipeline.catalog import CERTIFICATE
+from revenue_pipeline.partitions import ONE_DAY, Window, contiguous, is_closed
+from revenue_pipeline.publish import PublishedCopy
+from revenue_pipeline.raw.accounts import timezone_of
+from revenue_pipeline.raw.datasets import EVENTS, LANDED, PARTNER_REVENUE_FILES
+from revenue_pipeline.settings import Settings
+
+# Early, after lunch and late: three times a day, and never on the hour, when everybody's jobs start.
+REFRESH_CRON = "17 5,13,21 * * *"
+SECONDS_BETWEEN_LOOKS = 300
+DAYS_WATCHED = 45
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
+    """Give the windows that a refresh on `as_of` runs: the trailing one, and every closed day not settled yet."""
+    longest = max([settings.import_window_days, *(_import_window_days(settings, name) for name in settings.partners)])
+    # Reports of a day read the partner days around it, which differ where zones do.
+    around = 1 if any(timezone_of(settings, name) != settings.reporting.timezone for name in settings.partners) else 0
+    days = {as_of - timedelta(days=age) for age in range(longest + around)}
+    for day in unsettled_days(settings, as_of):
+        days.update(day + timedelta(days=offset) for offset in range(-around, around + 1))
+    return list(contiguous(day for day in days if settings.start_date <= day <= as_of))
+
+
+def unsettled_days(settings: Settings, as_of: date) -> list[date]:
+    """Give the days closed on `as_of` whose ledger still holds estimates, or was computed while they were open."""
+    try:
+        rows = (
+            PublishedCopy(settings.storage.warehouse)
+            .read(f"SELECT report_date, partner FROM {CERTIFICATE} WHERE estimated_keys > 0 OR NOT is_closed")
+            .fetchall()
+        )
+    except FileNotFoundError:
+        return []
+    return sorted({day for day, partner in rows if is_closed(day, as_of, _import_window_days(settings, partner))})
+
+
+def run_tags(window: Window) -> dict[str, str]:
+    """Give the tags that make one run of all the days of `window`."""
+    return {RANGE_START: window.start.isoformat(), RANGE_END: window.last.isoformat()}
+
+
+def run_config(settings: Settings, as_of: date, *, only_open_days: bool) -> dict[str, Any]:
+    """Give the run config that tells a run its day, and whether partners are asked for closed days too."""
+    day = {
+        "timezone": settings.reporting.timezone,
+        "as_of_date": as_of.isoformat(),
+        "only_open_days": only_open_days,
+    }
+    return {"resources": {"run_day": {"config": day}}}
+
+
+def refresh_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:
+    """Make the schedule that re-imports the trailing window three times a day, one run a window."""
+
+    @dg.schedule(
+        job_name=job_name,
+        cron_schedule=REFRESH_CRON,
+        execution_timezone=settings.reporting.timezone,
+        name="refresh_trailing_window",
+        description="Asks every partner for its open days again, and settles the days that have closed since.",
+    )
+    def refresh(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        as_of = context.scheduled_execution_time.astimezone(ZoneInfo(settings.reporting.timezone)).date()
+        return [
+            dg.RunRequest(
+                run_key=f"{context.scheduled_execution_time.isoformat()} {window}",
+                tags=run_tags(window),
+                run_config=run_config(settings, as_of, only_open_days=True),
+            )
+            for window in refresh_windows(settings, as_of)
+        ]
+
+    return refresh
+
+
+def landing_sensor(job_name: str, settings: Settings) -> dg.SensorDefinition:
+    """Make the sensor that runs the days which newly landed or changed files belong to."""
+
+    @dg.sensor(
+        job_name=job_name,
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        name="newly_landed_files",
+        description=f"Runs the days of files landed or changed in the folders of the last {DAYS_WATCHED} days.",
+    )
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        as_of = settings.today()
+        seen = json.loads(context.cursor) if context.cursor else {}
+        now = landed_folders(settings, as_of)
+        changed = [folder for folder, fingerprint in now.items() if seen.get(folder) != fingerprint]
+        if not changed:
+            return dg.SkipReason("nothing new in the landing folders")
+        cursor = json.dumps(now)
+        digest = hashlib.sha256(cursor.encode()).hexdigest()[:16]
+        requests = [
+            dg.RunRequest(
+                run_key=f"{digest} {window}",
+                tags=run_tags(window),
+                run_config=run_config(settings, as_of, only_open_days=True),
+            )
+            for window in contiguous(affected_days(settings, changed, as_of))
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+    return look
+
+
+def landed_folders(settings: Settings, as_of: date) -> dict[str, str]:
+    """Give `dataset/date=…` -> a fingerprint of its files' names, sizes and times, for the days that are watched."""
+    filesystem, root = fsspec.core.url_to_fs(settings.storage.landing)
+    folders = {}
+    for dataset in (*LANDED, PARTNER_REVENUE_FILES):
+        for age in range(-1, DAYS_WATCHED):
+            folder = f"{dataset.name}/date={as_of - timedelta(days=age)}"
+            try:
+                entries = filesystem.ls(f"{root.rstrip('/')}/{folder}", detail=True)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            facts = sorted((entry["name"], entry["size"], str(_changed_at(entry))) for entry in entries)
+            folders[folder] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return folders
+
+
+def affected_days(settings: Settings, folders: Iterable[str], as_of: date) -> set[date]:
+    """Give the days that a run must redo when these landing folders changed."""
+    days = set()
+    for folder in folders:
+        dataset, _, day_text = folder.partition("/date=")
+        day = date.fromisoformat(day_text)
+        # A folder of events holds late ones of earlier days, and early ones of the next.
+        first = day - timedelta(days=1 + settings.events.late_arrival_days) if dataset == EVENTS.name else day
+        last = day + ONE_DAY if dataset == EVENTS.name else day
+        days.update(Window.between(first, last).days)
+    return {day for day in days if settings.start_date <= day <= as_of}
+
+
+def _changed_at(entry: Mapping[str, Any]) -> Any:
+    return entry.get("mtime") or entry.get("LastModified") or entry.get("last_modified") or entry.get("ETag")
+
+
+def _import_window_days(settings: Settings, partner: str) -> int:
+    set_up = settings.partners.get(partner)
+    return (set_up.import_window_days if set_up else None) or settings.import_window_days

@@ -1,0 +1,242 @@
+"""The settings file and the environment, read here and nowhere else, as one frozen and validated object.
+
+What belongs here: the shape of the YAML file, its defaults, and one clear line for every mistake in it.
+What does not: anything that acts on a setting.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import pycountry
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+SETTINGS_VARIABLE = "REVENUE_PIPELINE_CONFIG"
+DEFAULT_FILE = Path("revenue_pipeline.yaml")
+DEMO_FILE = Path(__file__).parent / "simulator" / "demo.yaml"
+# The bundled simulator takes any key, so that the demo needs nothing in the environment.
+DEMO_ENVIRONMENT = {"APPLOVIN_API_KEY": "demo-key-for-the-bundled-simulator"}
+DEMO_DAYS = 14
+
+CURRENCY_CODES = frozenset(currency.alpha_3 for currency in pycountry.currencies)
+"""The alphabetic codes of ISO 4217."""
+
+
+class SettingsError(Exception):
+    """A mistake in the settings; the text is one line that names the key."""
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not a time zone of the IANA database, such as Europe/Berlin")
+    return name
+
+
+def _known_currency(code: str) -> str:
+    if code not in CURRENCY_CODES:
+        raise ValueError(f"{code!r} is not an ISO 4217 code, such as USD")
+    return code
+
+
+def _duration(text: object) -> object:
+    match = re.fullmatch(r"(\d{1,5})([hd])", text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a length of time, such as 24h or 7d")
+    return timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
+
+
+def _decimal_text(value: object) -> object:
+    # PyYAML has already read 0.01 as a float: its shortest text is what the person wrote.
+    return str(value) if isinstance(value, float) else value
+
+
+TimezoneName = Annotated[str, AfterValidator(_known_timezone)]
+CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Ratio = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, le=1)]
+Money = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, lt=10**9, decimal_places=9)]
+Days = Annotated[int, Field(ge=1, le=400)]
+PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+GrainColumn = Literal["app_id", "platform", "country", "ad_format", "ad_unit_id"]
+MappedColumn = Literal["app_id", "ad_unit_id", "user_id"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reporting(_Section):
+    """The zone whose calendar days events are counted on, and the currency of every amount in core and reports."""
+
+    timezone: TimezoneName = "UTC"
+    currency: CurrencyCode = "USD"
+
+
+class Storage(_Section):
+    """Where things lie; relative paths are relative to the settings file."""
+
+    warehouse: Path = Path("data/warehouse.duckdb")
+    landing: str = "data/landing"
+    archive: Path = Path("data/archive")
+    memory_limit: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+
+
+class Events(_Section):
+    """How long after its day an event may still arrive."""
+
+    late_arrival_days: Annotated[int, Field(ge=0, le=60)] = 2
+
+
+class Cohorts(_Section):
+    """Which events start a cohort, and for how many days a cohort is followed."""
+
+    start_events: tuple[str, ...] = ("install", "sign_up")
+    max_days: Days = 90
+
+
+class MppDiscount(_Section):
+    """The share of a container's automated opens that is taken off (Apple Mail Privacy Protection loads)."""
+
+    default: Ratio = Decimal(1)
+    containers: dict[str, Ratio] = {}
+
+
+class Messages(_Section):
+    """What a billed message segment costs, in the reporting currency."""
+
+    cost_per_segment: Money = Decimal(0)
+
+
+class Attribution(_Section):
+    """How long after a click a conversion still counts, per offer."""
+
+    default_window: Duration = timedelta(days=7)
+    offers: dict[str, Duration] = {}
+
+
+class Credential(_Section):
+    """Where a secret comes from: the name of an environment variable, never the secret itself."""
+
+    env: Annotated[str, Field(min_length=1)]
+
+
+class Partner(_Section):
+    """One partner; ``None`` takes what the connector declares, or the reporting settings for a files partner."""
+
+    connector: str
+    granularity: Literal["aggregated", "user_level"]
+    grain: tuple[GrainColumn, ...] = ()
+    timezone: TimezoneName | None = None
+    currency: CurrencyCode | None = None
+    import_window_days: Days | None = None
+    base_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    credentials: dict[str, Credential] = {}
+    ids: dict[MappedColumn, dict[str, str]] = {}
+
+
+class Settings(_Section):
+    """Everything a person can set, with the secrets already fetched from the environment."""
+
+    reporting: Reporting = Reporting()
+    start_date: date
+    storage: Storage = Storage()
+    events: Events = Events()
+    cohorts: Cohorts = Cohorts()
+    mpp_discount: MppDiscount = MppDiscount()
+    messages: Messages = Messages()
+    attribution: Attribution = Attribution()
+    import_window_days: Days = 3
+    partners: dict[PartnerName, Partner] = {}
+    secrets: dict[str, SecretStr] = Field({}, exclude=True)
+    """Environment variable name -> secret; filled by `load_settings`, never written in the file."""
+
+    def secret(self, variable: str) -> str:
+        """Give the secret that the environment variable `variable` held when the settings were loaded."""
+        return self.secrets[variable].get_secret_value()
+
+    def today(self) -> date:
+        """Give the calendar day it is now in the reporting zone: for the edges, where a run gets its as-of date."""
+        return datetime.now(ZoneInfo(self.reporting.timezone)).date()
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the file that the environment names, else `revenue_pipeline.yaml` here, else the built-in demo settings.
+
+    Raises:
+        SettingsError: one line that names the key, for an unknown key, a bad value or a missing credential.
+    """
+    environment = os.environ if environment is None else environment
+    named = environment.get(SETTINGS_VARIABLE)
+    path = Path(named) if named else DEFAULT_FILE
+    if path.is_file():
+        return _validated(_read_yaml(path), path.resolve().parent, environment, source=str(path))
+    if named:
+        raise SettingsError(f"{SETTINGS_VARIABLE} names {named}, which is not a file: create it or unset the variable")
+    document = _read_yaml(DEMO_FILE)
+    folder = Path.cwd()
+    document["start_date"] = _first_landed_day(folder / document["storage"]["landing"])
+    return _validated(document, folder, {**DEMO_ENVIRONMENT, **environment}, source="the built-in demo settings")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: cannot be read as YAML: {reason}") from error
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path}: holds no settings: it must be a mapping with start_date and others")
+    return document
+
+
+def _validated(document: dict[str, Any], folder: Path, environment: Mapping[str, str], source: str) -> Settings:
+    if "secrets" in document:
+        raise SettingsError(f"{source}: secrets: unknown key; name environment variables under partners.….credentials")
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(f"{source}: {_first_line(error)}") from None
+    secrets = {}
+    for name, partner in settings.partners.items():
+        for credential, where in partner.credentials.items():
+            if not environment.get(where.env):
+                key = f"partners.{name}.credentials.{credential}"
+                raise SettingsError(f"{source}: {key}: the environment variable {where.env} is not set")
+            secrets[where.env] = SecretStr(environment[where.env])
+    storage = settings.storage
+    resolved = storage.model_copy(
+        update={
+            "warehouse": folder / storage.warehouse,
+            "landing": storage.landing if "://" in storage.landing else str(folder / storage.landing),
+            "archive": folder / storage.archive,
+        }
+    )
+    return settings.model_copy(update={"storage": resolved, "secrets": secrets})
+
+
+def _first_line(error: ValidationError) -> str:
+    mistake = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
+    if mistake["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if mistake["type"] == "missing":
+        return f"{key}: missing"
+    reason = mistake["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(mistake["input"], dict | list) or repr(mistake["input"]) in reason else mistake["input"]
+    return f"{key}: {reason}" + (f" (it is {given!r})" if given != "" else "")
+
+
+def _first_landed_day(landing: Path) -> date:
+    # The demo lands the days up to the one it ran on: its partitions begin where its data does.
+    landed = sorted(folder.name.removeprefix("date=") for folder in (landing / "events").glob("date=*"))
+    if landed:
+        return date.fromisoformat(landed[0])
+    return datetime.now(timezone.utc).date() - timedelta(days=DEMO_DAYS - 1)

@@ -1,0 +1,64 @@
+"""The settings that SQL reads: values as parameters, and small tables in a schema of their own, `settings`."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from revenue_pipeline.partitions import Window
+from revenue_pipeline.settings import Settings
+from revenue_pipeline.warehouse import Column, Table
+
+GRAIN_COLUMNS = ("app_id", "platform", "country", "ad_format", "ad_unit_id")
+
+
+PARTNERS = Table(
+    "settings.partners",
+    "",
+    (
+        Column("partner", "VARCHAR", "The partner's name."),
+        Column("granularity", "VARCHAR", "`aggregated` or `user_level`."),
+        Column("import_window_days", "INTEGER", "For how many days a day stays open."),
+        *(Column(f"has_{column}", "BOOLEAN", f"Whether {column} is in the key.") for column in (*GRAIN_COLUMNS, "user_id")),
+    ),
+    "The partners of the settings.",
+)
+CONTAINERS = Table(
+    "settings.containers",
+    "",
+    (
+        Column("container_id", "VARCHAR", "The container."),
+        Column("mpp_discount", "DECIMAL(18,9)", "The share of its automated opens that is taken off."),
+    ),
+    "The containers that have a discount of their own.",
+)
+
+
+def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Make `settings.partners` and `settings.containers`, in memory, for as long as the connection lives."""
+    connection.execute("ATTACH ':memory:' AS settings")
+    for table in (PARTNERS, CONTAINERS):
+        columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+        connection.execute(f"CREATE TABLE {table.name} ({columns})")
+    for name, partner in settings.partners.items():
+        grain = [column in partner.grain for column in GRAIN_COLUMNS]
+        values = [name, partner.granularity, partner.import_window_days or settings.import_window_days]
+        connection.execute(
+            "INSERT INTO settings.partners VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*values, *grain, partner.granularity == "user_level"],
+        )
+    for container, discount in settings.mpp_discount.containers.items():
+        connection.execute("INSERT INTO settings.containers VALUES (?, ?)", [container, discount])
+
+
+def parameters(settings: Settings, window: Window, as_of: date) -> dict[str, Any]:
+    """Give the value of every parameter that a `.sql` file may name."""
+    return {
+        "start_date": window.start,
+        "end_date": window.end,
+        "as_of": as_of,
+        "default_import_window_days": settings.import_window_days,
+        "default_mpp_discount": settings.mpp_discount.default,
+    }

@@ -1,0 +1,96 @@
+"""What can go wrong between a partner and us, to be switched on by name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from threading import Lock
+from typing import Any
+
+# The first of these that applies is the whole answer; the others change what a good answer holds.
+REFUSALS = {
+    "rate_limited": "429 with a Retry-After header of `value` seconds (default 1)",
+    "server_error": "500 with a text",
+    "unavailable": "503 with a text",
+    "unauthorized": "401 (or the status `value`, such as 403) with a text that echoes the credential",
+    "error_in_body": "HTTP 200 whose body says that it failed, with code `value` (default 500)",
+    "not_json": "HTTP 200 with the HTML page of some proxy in the way",
+    "window_refused": "the partner's refusal of days beyond its reach-back, whatever the days",
+}
+FAULTS = REFUSALS | {
+    "slow": "the answer comes after `value` seconds (default 5)",
+    "truncated": "Content-Length promises the whole body, half of it comes",
+    "page_cap": "no page has more than `value` rows (default 2), whatever the limit asked for",
+    "offset_ignored": "every page is the first one",
+    "moving_report": "from call to call the last row moves to the front, so that pages overlap and miss rows",
+    "empty": "the report has no rows",
+    "vanished_rows": "the first quarter of each day's rows (at least one) is gone",
+    "restated": "all revenue is `value` percent (default 3) more than it was",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that is switched on: for `partner` and credential `key` (None: all), for `times` calls (None: always).
+
+    `value` means what the fault's line in `FAULTS` says; `calls` counts how often it has acted.
+    """
+
+    name: str
+    partner: str | None = None
+    times: int | None = None
+    value: float | None = None
+    key: str | None = None
+    calls: int = 0
+
+    def amount(self, default: float) -> float:
+        """The fault's `value`, or the default."""
+        return default if self.value is None else self.value
+
+
+class Faults:
+    """The faults that are switched on; safe to change while calls are answered."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        """Switch these on, for all partners and always."""
+        self._faults: list[Fault] = []
+        self._lock = Lock()
+        for name in names:
+            self.add(name)
+
+    def add(
+        self,
+        name: str,
+        partner: str | None = None,
+        times: int | None = None,
+        *,
+        value: float | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Switch a fault on; of several refusals, the one added first acts until its calls are used up."""
+        if name not in FAULTS:
+            raise ValueError(f"unknown fault {name!r}; there are {', '.join(FAULTS)}")
+        with self._lock:
+            self._faults.append(Fault(name, partner, times, value, key))
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        with self._lock:
+            self._faults.clear()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The faults as they stand, used-up ones included."""
+        with self._lock:
+            return [asdict(fault) for fault in self._faults]
+
+    def take(self, partner: str, key: str | None) -> Mapping[str, Fault]:
+        """The faults that act on a call of the partner with this credential, by name; each use is counted."""
+        acting: dict[str, Fault] = {}
+        with self._lock:
+            for fault in self._faults:
+                concerned = fault.partner in {None, partner} and fault.key in {None, key} and fault.calls != fault.times
+                if concerned and not (fault.name in REFUSALS and REFUSALS.keys() & acting.keys()):
+                    acting.setdefault(fault.name, fault)
+            if REFUSALS.keys() & acting.keys():  # a refused call uses up nothing of what would change a good answer
+                acting = {name: fault for name, fault in acting.items() if name in REFUSALS or name == "slow"}
+            used = {id(fault) for fault in acting.values()}
+            self._faults = [replace(f, calls=f.calls + 1) if id(f) in used else f for f in self._faults]
+        return acting

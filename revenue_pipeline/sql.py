@@ -1,0 +1,113 @@
+"""Reads a `.sql` file: what it means, its SELECT, its parameters, its columns, and the tables it reads.
+
+A file holds one SELECT and nothing else. Its leading comment is the table's description; each column of the last
+SELECT is a CAST with a comment, which is where the declared types and their meanings come from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope
+
+from revenue_pipeline.warehouse import Column
+
+
+class SqlFileError(Exception):
+    """A `.sql` file that is not one self-describing SELECT; the text names the file and the place."""
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One `.sql` file."""
+
+    path: Path
+
+    @cached_property
+    def select(self) -> str:
+        """The statement, as it is run."""
+        return self.path.read_text(encoding="utf-8").strip().removesuffix(";")
+
+    @cached_property
+    def description(self) -> str:
+        """The leading comment: meaning, grain, units, NULL rule, source."""
+        lines = []
+        for line in self.select.splitlines():
+            if not line.startswith("--"):
+                break
+            lines.append(line.removeprefix("--").strip())
+        if not lines:
+            raise SqlFileError(f"{self.path}: begin it with a comment that says what the table means")
+        return "\n".join(lines)
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The tables it reads, as `schema.table`."""
+        return frozenset(f"{table.db}.{table.name}" for table in self._parsed.find_all(exp.Table) if table.db)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the last SELECT: names, types and comments."""
+        return tuple(self._column(expression) for expression in self._parsed.selects)
+
+    def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick those of `values` that the statement names: DuckDB refuses a parameter it does not know."""
+        return {name: values[name] for name in self.parameter_names}
+
+    @cached_property
+    def parameter_names(self) -> frozenset[str]:
+        """The names after the dollar signs."""
+        return frozenset(str(parameter.this) for parameter in self._parsed.find_all(exp.Placeholder))
+
+    @cached_property
+    def _parsed(self) -> exp.Query:
+        statements = sqlglot.parse(self.select, read="duckdb")
+        if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+            raise SqlFileError(f"{self.path}: it must hold one SELECT and nothing else")
+        return statements[0]
+
+    def column_sources(self, schema: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, list[tuple[str, str]]]:
+        """Give for each column the (table, column) pairs that it comes from.
+
+        Args:
+            schema: the columns of the tables it reads: schema -> table -> column -> type.
+        """
+        # Resolved once for the file: left to itself, the library would do it again for every column.
+        resolved = qualify(self._parsed.copy(), schema=dict(schema), dialect="duckdb", quote_identifiers=False)
+        scope = build_scope(resolved)
+        found = {}
+        for column in self.columns:
+            leaves = (
+                node
+                for node in lineage(column.name, resolved, dict(schema), scope=scope, copy=False).walk()
+                if isinstance(node.expression, exp.Table) and node.expression.db
+            )
+            pairs = {(f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves}
+            found[column.name] = sorted(pairs)
+        return found
+
+    def _column(self, expression: exp.Expression) -> Column:
+        cast = expression.unalias()
+        comments = [*(expression.comments or ()), *(cast.comments or ())]
+        if not isinstance(expression, exp.Alias) or not isinstance(cast, exp.Cast) or not comments:
+            raise SqlFileError(
+                f"{self.path}: write the column {expression.sql('duckdb')!r} as "
+                "CAST(… AS type) AS name /* its meaning */"
+            )
+        kind = re.sub(r",\s+", ",", cast.to.sql("duckdb")).replace("TEXT", "VARCHAR")
+        return Column(expression.alias, kind, " ".join(" ".join(comments).split()))
+
+
+@lru_cache(maxsize=None)
+def load_sql(path: Path) -> SqlFile:
+    """Give the file at `path`, read at most once a process."""
+    return SqlFile(path)

@@ -1,0 +1,299 @@
+"""The only place that opens DuckDB: the write lock, transactions, and the one write primitive.
+
+DuckDB lets one process write a file. Runs of Dagster are processes, so every write step holds an inter-process file
+lock around open, transaction and close, waits as long as it takes, and says whom it waits for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from revenue_pipeline.partitions import Window
+
+SECONDS_BETWEEN_NOTICES = 15
+class WarehouseError(Exception):
+    """A write that was refused; the text says which table and what to do. The table is as it was."""
+
+
+class Log(Protocol):
+    """What is needed of a logger: both Dagster's and the standard library's serve."""
+
+    def info(self, msg: str) -> None:
+        """Write one line."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name, its DuckDB type as `DESCRIBE` says it, and its meaning."""
+
+    name: str
+    type: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a write needs to know of a table: its name, its columns, and which of them holds the partition's day."""
+
+    name: str
+    day_column: str
+    columns: Sequence[Column]
+    meaning: str = ""
+
+    def create(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the table, empty and with its comments, unless it is there."""
+        if self._stored(connection):
+            return
+        schema = self.name.partition(".")[0]
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
+        connection.execute(f"CREATE TABLE {self.name} ({columns})")
+        connection.execute(f"COMMENT ON TABLE {self.name} IS {quoted(self.meaning)}")
+        for column in self.columns:
+            connection.execute(f'COMMENT ON COLUMN {self.name}."{column.name}" IS {quoted(column.meaning)}')
+
+    def refuse_other_columns(self, connection: duckdb.DuckDBPyConnection, found: Sequence[tuple[str, str]]) -> None:
+        """Raise WarehouseError where the rows to write, or the stored table, have other columns or types than these."""
+        wanted = {column.name: column.type for column in self.columns}
+        stored = self._stored(connection)
+        for what, columns in (("rows to be written", dict(found)), ("stored table", stored)):
+            if columns != wanted:
+                odd = sorted(set(columns.items()) ^ set(wanted.items()))
+                raise WarehouseError(
+                    f"{self.name}: its {what} and its declaration differ in {odd}. Nothing was written. "
+                    f"If the declaration is right, drop the table and materialise its days again."
+                )
+
+    def _stored(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        schema, _, table = self.name.partition(".")
+        rows = connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE schema_name = ? AND table_name = ? AND database_name = current_database()",
+            [schema, table],
+        ).fetchall()
+        return dict(rows)
+
+
+WRITTEN_DAYS = Table(
+    "pipeline.written_days",
+    "day",
+    (
+        Column("table_name", "VARCHAR", "The table, and the slice of it where it is written in slices."),
+        Column("day", "DATE", "The day that was replaced."),
+        Column("sequence", "BIGINT", "Which write it was last replaced by: a growing number."),
+        Column("as_of", "DATE", "The as-of date of the run that did."),
+    ),
+    "Which day of which table was last written by which write: what tells stale days from fresh ones.",
+)
+
+
+class Warehouse:
+    """One DuckDB file, one writer at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        memory_limit: str = "4GB",
+        tables: Sequence[Table] = (),
+        prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda connection: None,
+    ) -> None:
+        """Name the file, which is made on the first write.
+
+        Args:
+            path: of the DuckDB file.
+            memory_limit: what DuckDB may use before it spills to disk.
+            tables: are made, empty, where they are not there yet, so that any part of the graph can run alone.
+            prepare: is given every connection before anything else, such as to attach the settings.
+        """
+        self.path = path
+        self._memory_limit = memory_limit
+        self._tables = tables
+        self._prepare = prepare
+
+    @contextmanager
+    def writing(self, log: Log, who: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection in a transaction, committed when the body ends and rolled back when it raises.
+
+        Args:
+            log: is told whom this waits for, every few seconds.
+            who: how others are told of this writer while they wait.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked(log, who):
+            connection = self._connect(read_only=False)
+            try:
+                self._make_tables(connection)
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            finally:
+                connection.close()
+
+    @contextmanager
+    def reading(self, log: Log, who: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a read-only connection to the warehouse itself, waiting like a writer; people read the published copy."""
+        with self._locked(log, who):
+            connection = self._connect(read_only=True)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def _make_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
+        for table in (WRITTEN_DAYS, *self._tables):
+            table.create(connection)
+        # Tells the published copy when the file is not the one it was made from.
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS pipeline.identity AS SELECT CAST(uuid() AS VARCHAR) AS warehouse_id"
+        )
+
+    @contextmanager
+    def _locked(self, log: Log, who: str) -> Iterator[None]:
+        lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        holder = self.path.with_name(self.path.name + ".holder")
+        while True:
+            try:
+                lock.acquire(timeout=SECONDS_BETWEEN_NOTICES)
+                break
+            except Timeout:
+                log.info(f"waiting to write {self.path.name}: {_text_of(holder) or 'another process'} is writing")
+        try:
+            holder.write_text(who, encoding="utf-8")
+            yield
+        finally:
+            lock.release()
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(
+            str(self.path),
+            read_only=read_only,
+            config={
+                # A file that DuckDB 1.5 can still open: the way back from a young 2.0.
+                "storage_compatibility_version": "v1.5.0",
+                "memory_limit": self._memory_limit,
+                "temp_directory": str(self.path.with_name(self.path.name + ".tmp")),
+                "preserve_insertion_order": False,
+            },
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        self._prepare(connection)
+        return connection
+
+
+def replace_window(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    select: str,
+    parameters: Mapping[str, Any],
+    window: Window,
+    as_of: date,
+    only: Mapping[str, str] | None = None,
+) -> int:
+    """Replace the days of `window` in `table` by what `select` gives, inside the caller's transaction.
+
+    The days are deleted by the window, never by the days that the new rows hold: an empty result clears them.
+
+    Args:
+        connection: from `Warehouse.writing`.
+        table: where to write.
+        select: one SELECT; a row outside the window or a difference in columns or types refuses the whole write.
+        parameters: the values of the named parameters, `$name`, of the SELECT.
+        window: the days to replace.
+        as_of: the day the run believes it is, remembered with the written days.
+        only: replaces only the rows with these column values: one partner's slice.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        WarehouseError: the rows do not fit the table.
+    """
+    table.create(connection)
+    described = connection.execute(f"DESCRIBE {select}", dict(parameters)).fetchall()
+    table.refuse_other_columns(connection, [(row[0], row[1]) for row in described])
+    slice_sql = "".join(f" AND {column} = {quoted(value)}" for column, value in (only or {}).items())
+    day = table.day_column
+    inside = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"
+    connection.execute(f"DELETE FROM {table.name} WHERE {inside}{slice_sql}")
+    outside = quoted(f"{table.name}: a row lies outside the days {window} that this run replaces: ")
+    guard = f"CASE WHEN {inside}{slice_sql} THEN TRUE ELSE error({outside} || coalesce(CAST({day} AS VARCHAR), 'NULL')) END"
+    try:
+        written = connection.execute(
+            f"INSERT INTO {table.name} BY NAME SELECT * FROM ({select}) WHERE {guard}", dict(parameters)
+        ).fetchall()
+    except duckdb.InvalidInputException as error:
+        raise WarehouseError(str(error).removeprefix("Invalid Input Error: ")) from error
+    remember_written(connection, written_name(table.name, only), window, as_of)
+    return int(written[0][0])
+
+
+def append(
+    connection: duckdb.DuckDBPyConnection, table: Table, select: str, parameters: Mapping[str, Any] | None = None
+) -> int:
+    """Add the rows of `select` to `table`, for records of what happened, which never go; give how many."""
+    table.create(connection)
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    written = connection.execute(
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({select})", dict(parameters or {})
+    ).fetchall()
+    return int(written[0][0])
+
+
+def append_new(connection: duckdb.DuckDBPyConnection, table: Table, select: str, window: Window) -> int:
+    """Add those rows of `select`, all of them of days in `window`, that `table` does not hold yet; give how many."""
+    table.create(connection)
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    day = table.day_column
+    held = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"
+    new = f"SELECT {columns} FROM ({select}) EXCEPT ALL SELECT {columns} FROM {table.name} WHERE {held}"
+    return append(connection, table, new)
+
+
+def written_name(table: str, only: Mapping[str, str] | None = None) -> str:
+    """Give the name under which a table, or one slice of it, stands in `pipeline.written_days`."""
+    return "/".join([table, *(only or {}).values()])
+
+
+def remember_written(connection: duckdb.DuckDBPyConnection, name: str, window: Window, as_of: date) -> None:
+    """Note that the days of `window` were written now: what tells which days of other tables are stale."""
+    connection.execute(
+        "DELETE FROM pipeline.written_days WHERE table_name = ? AND day >= ? AND day < ?",
+        [name, window.start, window.end],
+    )
+    connection.execute(
+        "INSERT INTO pipeline.written_days "
+        "SELECT $name, day, (SELECT coalesce(max(sequence), 0) + 1 FROM pipeline.written_days), $as_of "
+        "FROM unnest($days) AS days (day)",
+        {"name": name, "as_of": as_of, "days": window.days},
+    )
+
+
+def quoted(text: str) -> str:
+    """Write `text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error as error:  # DuckDB has rolled back by itself already, after a fatal error for one
+        logging.getLogger(__name__).debug("nothing to roll back: %s", error)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
