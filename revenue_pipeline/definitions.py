@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from revenue_pipeline import core, reports
-from revenue_pipeline.catalog import WRITTEN_DAYS, all_tables, published_tables
+from revenue_pipeline.catalog import all_tables, published_tables
 from revenue_pipeline.partitions import SINGLE_RUN, daily_partitions
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
@@ -16,7 +16,7 @@ from revenue_pipeline.schedules import landing_sensor, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
 from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS, attach_settings_tables
 from revenue_pipeline.sql_asset import OWNERS, sql_asset
-from revenue_pipeline.warehouse import Warehouse
+from revenue_pipeline.warehouse import WRITTEN_DAYS, Warehouse
 
 JOB = "revenue"
 
@@ -91,7 +91,7 @@ def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition
     )
     def publish(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, publishing") as connection:
             days = copy.publish(connection, published_tables())
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(copy.path), "published_days": days})

@@ -103,7 +103,7 @@ class Reads:
         )
 
 
-# Dagster still calls backfill policies, owners' kinds and freshness policies young; we know, and users need not hear it.
+# Dagster still calls backfill and freshness policies young; we know, and users need not hear it at every start.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 

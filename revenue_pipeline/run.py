@@ -97,7 +97,8 @@ def _execute(
 
 
 def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
-    failures, warnings = [], []
+    failures: list[str] = []
+    warnings: list[str] = []
     for event in result.all_events:
         if event.is_step_failure:
             failures.append(f"{event.step_key}: {_cause(event)}")

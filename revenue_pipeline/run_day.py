@@ -1,12 +1,13 @@
 """The day a run believes it is: from the run, never from a clock inside SQL or an asset."""
 
 from datetime import date, datetime, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 
-class RunDay(dg.ConfigurableResource):
+class RunDay(dg.ConfigurableResource[Any]):
     """What a run is told of time. Schedules and the command line set it; the UI may leave it empty.
 
     Attributes:

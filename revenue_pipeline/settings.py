@@ -86,7 +86,7 @@ class Storage(_Section):
     warehouse: Path = Path("data/warehouse.duckdb")
     landing: str = "data/landing"
     archive: Path = Path("data/archive")
-    memory_limit: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")] = "4GB"
 
 
 class Events(_Section):

@@ -21,7 +21,10 @@ PARTNERS = Table(
         Column("partner", "VARCHAR", "The partner's name."),
         Column("granularity", "VARCHAR", "`aggregated` or `user_level`."),
         Column("import_window_days", "INTEGER", "For how many days a day stays open."),
-        *(Column(f"has_{column}", "BOOLEAN", f"Whether {column} is in the key.") for column in (*GRAIN_COLUMNS, "user_id")),
+        *(
+            Column(f"has_{column}", "BOOLEAN", f"Whether {column} is in the key.")
+            for column in (*GRAIN_COLUMNS, "user_id")
+        ),
     ),
     "The partners of the settings.",
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class SqlFile:
     """One `.sql` file."""
 
     path: Path
+    _sources: dict[str, list[tuple[str, str]]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def select(self) -> str:
@@ -81,21 +82,23 @@ class SqlFile:
         Args:
             schema: the columns of the tables it reads: schema -> table -> column -> type.
         """
+        if self._sources:
+            return self._sources
         # Resolved once for the file: left to itself, the library would do it again for every column.
         resolved = qualify(self._parsed.copy(), schema=dict(schema), dialect="duckdb", quote_identifiers=False)
         scope = build_scope(resolved)
-        found = {}
         for column in self.columns:
-            leaves = (
-                node
-                for node in lineage(column.name, resolved, dict(schema), scope=scope, copy=False).walk()
-                if isinstance(node.expression, exp.Table) and node.expression.db
-            )
-            pairs = {(f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves}
-            found[column.name] = sorted(pairs)
-        return found
+            nodes = lineage(column.name, resolved, dict(schema), scope=scope, trim_selects=False, copy=False).walk()
+            read = [(node.expression, node.name) for node in nodes]
+            pairs = {
+                (f"{table.db}.{table.name}", name.rpartition(".")[2])
+                for table, name in read
+                if isinstance(table, exp.Table) and table.db
+            }
+            self._sources[column.name] = sorted(pairs)
+        return self._sources
 
-    def _column(self, expression: exp.Expression) -> Column:
+    def _column(self, expression: exp.Expr) -> Column:
         cast = expression.unalias()
         comments = [*(expression.comments or ()), *(cast.comments or ())]
         if not isinstance(expression, exp.Alias) or not isinstance(cast, exp.Cast) or not comments:
@@ -107,7 +110,7 @@ class SqlFile:
         return Column(expression.alias, kind, " ".join(" ".join(comments).split()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_sql(path: Path) -> SqlFile:
     """Give the file at `path`, read at most once a process."""
     return SqlFile(path)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class SqlTable:
         reads: the tables it reads, and which days of them.
         unique_by: the columns that name a row; empty where another check is stronger.
         sums: columns whose sum over the window is shown with each run.
+        headline: the columns that a terminal has room for; empty where no command prints the table.
         ratios: columns that must never be infinite or not a number.
         checks: its own checks.
     """
@@ -60,6 +61,7 @@ class SqlTable:
     reads: Sequence[Reads]
     unique_by: Sequence[str] = ()
     sums: Sequence[str] = ()
+    headline: Sequence[str] = ()
     ratios: Sequence[str] = ()
     checks: Sequence[Check] = ()
 
@@ -86,7 +88,9 @@ class SqlTable:
         checks = list(self.checks)
         if self.unique_by:
             key = ", ".join(self.unique_by)
-            query = f"SELECT {key}, count(*) AS repeats FROM {self.name} WHERE {inside} GROUP BY {key} HAVING count(*) > 1"
+            query = (
+                f"SELECT {key}, count(*) AS repeats FROM {self.name} WHERE {inside} GROUP BY {key} HAVING count(*) > 1"
+            )
             checks.append(Check("rows_are_unique", f"One row for each {key}.", query, days, blocking=True))
         if self.ratios:
             odd = " OR ".join(f"NOT isfinite({ratio})" for ratio in self.ratios)
@@ -119,7 +123,7 @@ def sql_asset(
         partitions: the days.
         known: every table that its file may read, for the lineage of columns.
     """
-    lineage = lru_cache(maxsize=1)(lambda: column_lineage(table, known, settings))
+
     @dg.asset(
         key=table.key,
         deps=[
@@ -143,7 +147,7 @@ def sql_asset(
     )
     def materialize(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         window, as_of = window_of(context), run_day.as_of(context)
         values = parameters(settings, window, as_of)
         who = f"run {context.run.run_id[:8]}, {table.name} of {window}"
@@ -158,7 +162,7 @@ def sql_asset(
             return dg.MaterializeResult(
                 metadata={
                     **run_metadata(connection, table.table, window, as_of, rows, table.sums),
-                    "dagster/column_lineage": lineage(),
+                    "dagster/column_lineage": column_lineage(table, known, settings),
                 },
                 check_results=[run_check(connection, check, values) for check in table.all_checks],
             )
@@ -175,7 +179,7 @@ def run_metadata(
     sums: Sequence[str] = (),
     only: str = "TRUE",
 ) -> dict[str, Any]:
-    """Give what the UI shows of a write: the days, the rows, the sums of money, and the first rows as a person reads."""
+    """Give what the UI shows of a write: its days, rows and sums of money, and the first rows for a person to read."""
     inside = f"{table.day_column} >= DATE '{window.start}' AND {table.day_column} < DATE '{window.end}' AND {only}"
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": rows,
@@ -199,9 +203,7 @@ def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheck
     ]
 
 
-def run_check(
-    connection: duckdb.DuckDBPyConnection, check: Check, values: Mapping[str, Any]
-) -> dg.AssetCheckResult:
+def run_check(connection: duckdb.DuckDBPyConnection, check: Check, values: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Run a check: it passes when its query gives no row, and shows the first bad rows when it does not."""
     named = {name: values[name] for name in check.parameter_names}
     bad = connection.execute(f"SELECT * FROM ({check.query}) LIMIT {PREVIEW_ROWS}", named).df()

@@ -20,6 +20,8 @@ from filelock import FileLock, Timeout
 from revenue_pipeline.partitions import Window
 
 SECONDS_BETWEEN_NOTICES = 15
+
+
 class WarehouseError(Exception):
     """A write that was refused; the text says which table and what to do. The table is as it was."""
 
@@ -50,9 +52,7 @@ class Table:
     meaning: str = ""
 
     def create(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make the table, empty and with its comments, unless it is there."""
-        if self._stored(connection):
-            return
+        """Make the table, empty and with its comments."""
         schema = self.name.partition(".")[0]
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
@@ -129,7 +129,7 @@ class Warehouse:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked(log, who):
-            connection = self._connect(read_only=False)
+            connection = self._connect()
             try:
                 self._make_tables(connection)
                 connection.execute("BEGIN")
@@ -141,19 +141,12 @@ class Warehouse:
             finally:
                 connection.close()
 
-    @contextmanager
-    def reading(self, log: Log, who: str) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a read-only connection to the warehouse itself, waiting like a writer; people read the published copy."""
-        with self._locked(log, who):
-            connection = self._connect(read_only=True)
-            try:
-                yield connection
-            finally:
-                connection.close()
-
     def _make_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
+        found = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+        there = {row[0] for row in found}
         for table in (WRITTEN_DAYS, *self._tables):
-            table.create(connection)
+            if table.name not in there:
+                table.create(connection)
         # Tells the published copy when the file is not the one it was made from.
         connection.execute(
             "CREATE TABLE IF NOT EXISTS pipeline.identity AS SELECT CAST(uuid() AS VARCHAR) AS warehouse_id"
@@ -175,10 +168,9 @@ class Warehouse:
         finally:
             lock.release()
 
-    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(
             str(self.path),
-            read_only=read_only,
             config={
                 # A file that DuckDB 1.5 can still open: the way back from a young 2.0.
                 "storage_compatibility_version": "v1.5.0",
@@ -220,7 +212,6 @@ def replace_window(
     Raises:
         WarehouseError: the rows do not fit the table.
     """
-    table.create(connection)
     described = connection.execute(f"DESCRIBE {select}", dict(parameters)).fetchall()
     table.refuse_other_columns(connection, [(row[0], row[1]) for row in described])
     slice_sql = "".join(f" AND {column} = {quoted(value)}" for column, value in (only or {}).items())
@@ -228,7 +219,9 @@ def replace_window(
     inside = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"
     connection.execute(f"DELETE FROM {table.name} WHERE {inside}{slice_sql}")
     outside = quoted(f"{table.name}: a row lies outside the days {window} that this run replaces: ")
-    guard = f"CASE WHEN {inside}{slice_sql} THEN TRUE ELSE error({outside} || coalesce(CAST({day} AS VARCHAR), 'NULL')) END"
+    guard = (
+        f"CASE WHEN {inside}{slice_sql} THEN TRUE ELSE error({outside} || coalesce(CAST({day} AS VARCHAR), 'NULL')) END"
+    )
     try:
         written = connection.execute(
             f"INSERT INTO {table.name} BY NAME SELECT * FROM ({select}) WHERE {guard}", dict(parameters)
@@ -243,7 +236,6 @@ def append(
     connection: duckdb.DuckDBPyConnection, table: Table, select: str, parameters: Mapping[str, Any] | None = None
 ) -> int:
     """Add the rows of `select` to `table`, for records of what happened, which never go; give how many."""
-    table.create(connection)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     written = connection.execute(
         f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({select})", dict(parameters or {})
@@ -253,7 +245,6 @@ def append(
 
 def append_new(connection: duckdb.DuckDBPyConnection, table: Table, select: str, window: Window) -> int:
     """Add those rows of `select`, all of them of days in `window`, that `table` does not hold yet; give how many."""
-    table.create(connection)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     day = table.day_column
     held = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"

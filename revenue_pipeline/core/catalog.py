@@ -1,4 +1,4 @@
-"""The tables of `core`: which days of which tables each reads, and what must hold of it. The SQL is beside this file."""
+"""The tables of `core`: which days of which tables each reads, and what must hold of it. The SQL lies beside it."""
 
 from revenue_pipeline.partitions import Reads
 from revenue_pipeline.sql_asset import SqlTable, check_file

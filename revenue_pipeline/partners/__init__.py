@@ -12,10 +12,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from functools import lru_cache
 
 from revenue_pipeline.partners.base import Connector
 
 
+@lru_cache(maxsize=1)
 def connectors() -> dict[str, type[Connector]]:
     """Every connector of this room by name: the concrete `Connector` classes of its modules."""
     found: dict[str, type[Connector]] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from revenue_pipeline.partitions import SINGLE_RUN, Reads, Window, is_closed, window_of
+from revenue_pipeline.partitions import SINGLE_RUN, Window, is_closed, window_of
 from revenue_pipeline.partners import connectors
 from revenue_pipeline.raw.accounts import FILES, landing_rules, open_connector
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
@@ -47,9 +47,7 @@ def raw_assets(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> 
     ]
 
 
-def landed_asset(
-    dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition
-) -> dg.AssetsDefinition:
+def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Make the asset that replaces the run's days of one dataset by what its landing folders hold."""
     table, rules = dataset.table, landing_rules(settings)
     checks = EVENT_CHECKS if dataset is EVENTS else ()
@@ -69,7 +67,7 @@ def landed_asset(
     )
     def land_files(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         window, as_of = window_of(context), run_day.as_of(context)
         landing = LandingFolder(settings.storage.landing)
         who = f"run {context.run.run_id[:8]}, {table.name} of {window}"
@@ -86,9 +84,7 @@ def landed_asset(
     return land_files
 
 
-def partner_asset(
-    partner: str, settings: Settings, partitions: dg.DailyPartitionsDefinition
-) -> dg.AssetsDefinition:
+def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Make the asset that imports one partner and replaces its slice of `raw.partner_revenue`.
 
     It never fails for what a partner does: the days that came are booked, the others keep what was there, and a failed
@@ -129,7 +125,7 @@ def partner_asset(
     )
     def import_revenue(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         window, as_of = window_of(context), run_day.as_of(context)
         # Files cost nothing to read again, and a correction of a closed day may have been landed.
         asked_for_all = set_up.connector == FILES or not run_day.only_open_days
@@ -170,7 +166,7 @@ def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefini
     )
     def gather_rejected_rows(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         window, as_of = window_of(context), run_day.as_of(context)
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, rejected rows of {window}") as connection:
             _record_rejected_partner_files(connection, settings, window)
@@ -204,7 +200,11 @@ def _import_check(outcomes: list[Batch | FailedDay]) -> dg.AssetCheckResult:
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR,
         description=_summary(failed) if failed else f"{imported} days imported",
-        metadata={"imported_days": imported, "failed_days": len(failed), **({"errors": dg.MetadataValue.md(errors)} if failed else {})},
+        metadata={
+            "imported_days": imported,
+            "failed_days": len(failed),
+            **({"errors": dg.MetadataValue.md(errors)} if failed else {}),
+        },
     )
 
 

@@ -77,7 +77,9 @@ class Dataset:
         if self.converted:
             money, name = self.converted
             kind = self.fields_by_name[money].kind.type
-            columns.append(Column(name, kind, f"`{money}` in the reporting currency, at the rate of the row's own day."))
+            columns.append(
+                Column(name, kind, f"`{money}` in the reporting currency, at the rate of the row's own day.")
+            )
         return Table(f"raw.{self.name}", self.day_column, [*self.extra, *columns], self.meaning)
 
 

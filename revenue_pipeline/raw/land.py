@@ -183,4 +183,3 @@ def _once_per_day(connection: duckdb.DuckDBPyConnection, arrived: str) -> str:
 
 def _reason(error: Exception) -> str:
     return str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-

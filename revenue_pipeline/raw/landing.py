@@ -28,7 +28,9 @@ from revenue_pipeline.settings import CURRENCY_CODES
 from revenue_pipeline.warehouse import quoted
 
 # No byte of a text file is this one, so a line of it is one column.
-LINE_READER = "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', columns = {line: 'VARCHAR'}"
+LINE_READER = (
+    "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', columns = {line: 'VARCHAR'}"
+)
 LONGEST_LINE = "max_line_size = 16777216"
 UNREADABLE_LINES = "store_rejects = true, rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_files'"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
@@ -40,6 +42,7 @@ BASIC_ISO_FORMATS = "['%Y%m%dT%H%M%S%z', '%Y%m%dT%H%M%SZ', '%Y%m%dT%H%M%S']"
 # A number right after a key, which only a key can stand before: nothing inside a text looks like that.
 JSON_NUMBER = r'([^\\]"\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
 NANO = 1_000_000_000
+LARGEST_COUNT = 2**63 - 1
 
 
 class LandingError(Exception):
@@ -100,7 +103,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class LandedRows:
-    """SQL over the rows of some landing files: `usable` in the columns of the raw table, `rejected` with reasons."""
+    """SQL over the rows of some landing files: `usable` in the raw table's columns, `rejected` with reasons."""
 
     usable: str
     rejected: str
@@ -121,7 +124,7 @@ def read_landed(
 ) -> LandedRows:
     """Describe the rows of `files` as SQL; nothing is read yet but headers and schemas.
 
-    The SQL reads a temporary table `exchange_rates (rate_day, rate_currency, rate_units)` where the dataset has money in it.
+    Where the dataset has money in it, the SQL reads the temporary table that `load_exchange_rates` makes.
 
     Args:
         connection: the SQL is valid on it only.
@@ -190,7 +193,7 @@ def _sources(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> lis
     for path in files:
         try:
             groups[_shape(connection, path)].append(path)
-        except duckdb.Error as error:
+        except duckdb.Error as error:  # noqa: PERF203  which file it is must be told
             raise _unreadable(path, error) from error
     makers = {"parquet": _parquet_source, "csv": _csv_source, "ndjson": _ndjson_source}
     return [makers[str(shape[0])](shape, paths) for shape, paths in groups.items()]
@@ -256,14 +259,17 @@ def _gathered(names: Sequence[str]) -> tuple[str, str]:
 
 def _ndjson_source(shape: tuple[Any, ...], paths: Sequence[str]) -> _Source:
     lines = (
-        f"(SELECT line, landed_path, CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE FALSE END AS is_row "
+        f"(SELECT line, landed_path, "
+        f"CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE FALSE END AS is_row "
         f"FROM read_csv({_list(paths)}, {LINE_READER}, {LONGEST_LINE}, filename = 'landed_path', "
         f"compression = '{shape[1]}', {UNREADABLE_LINES}) WHERE trim(line, {WHITESPACE}) <> '')"
     )
     # DuckDB reads a JSON number as a double: quoted first, it stays the text it was.
     exact = f"regexp_replace(line, {quoted(JSON_NUMBER)}, '\\1\"\\2\"', 'g')"
     relation = f"(SELECT line, {exact} AS exact_line, landed_path FROM {lines} WHERE is_row)"
-    return _Source(relation, {"line": ("line", "NDJSON")}, "line", "landed_row", broken=(f"{lines} WHERE NOT is_row", "line"))
+    return _Source(
+        relation, {"line": ("line", "NDJSON")}, "line", "landed_row", broken=(f"{lines} WHERE NOT is_row", "line")
+    )
 
 
 class _Reading:
@@ -318,7 +324,8 @@ class _Reading:
             )
             event_date = day_in(rules.timezone, "event_time")
             report_date = f"CASE partner {by_partner} ELSE event_date END" if by_partner else "event_date"
-            values = f"SELECT *, {report_date} AS report_date FROM (SELECT *, {event_date} AS event_date FROM ({self._typed}))"
+            dated = f"SELECT *, {event_date} AS event_date FROM ({self._typed})"
+            values = f"SELECT *, {report_date} AS report_date FROM ({dated})"
         else:
             values = f"SELECT * FROM ({self._typed})"
         if not dataset.converted:
@@ -344,7 +351,8 @@ class _Reading:
     def _converted_or_error(self) -> str:
         money, converted = self._dataset.converted or ("", "")
         message = (
-            f"'no exchange rate for ' || {self._row_currency} || ' on ' || CAST({self._dataset.day_column} AS VARCHAR) || "
+            f"'no exchange rate for ' || {self._row_currency} || ' on ' || "
+            f"CAST({self._dataset.day_column} AS VARCHAR) || "
             f"' or in the 7 days before: land it under fx_rates and run the day again'"
         )
         return f"CASE WHEN {money} IS NOT NULL AND {converted} IS NULL THEN error({message}) ELSE {converted} END"
@@ -383,12 +391,15 @@ class _Reading:
         kind = "VARCHAR" if self._is_ndjson else self._source.types.get(each.name, ("", "VARCHAR"))[1]
         return f"{each.name}_text", kind if _is_native(each.kind, kind) else "VARCHAR"
 
+    def _json_text(self, each: Field) -> str:
+        if each.kind is not Kind.JSON:
+            return _trimmed(f"fields.{_identifier(each.name)}")
+        path = quoted(f"$.{each.name}")
+        return f"CASE json_type(line, {path}) WHEN 'NULL' THEN NULL ELSE {_trimmed(f'line ->> {path}')} END"
+
     def _text(self, each: Field) -> str:
         if self._is_ndjson:
-            if each.kind is Kind.JSON:
-                path = quoted(f"$.{each.name}")
-                return f"CASE json_type(line, {path}) WHEN 'NULL' THEN NULL ELSE {_trimmed(f'line ->> {path}')} END"
-            return _trimmed(f"fields.{_identifier(each.name)}")
+            return self._json_text(each)
         if each.name not in self._source.types:
             return "CAST(NULL AS VARCHAR)"
         column, physical = self._source.types[each.name]
@@ -493,7 +504,9 @@ def _read_instant(name: str, text: str, physical: str, _kind: Kind) -> list[str]
     if physical == "VARCHAR":
         # Words such as `infinity` and `epoch` are instants to DuckDB, not to us.
         looks_right = f"regexp_matches({text}, '^[0-9]{{4}}')"
-        parsed = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), CAST(try_strptime({text}, {BASIC_ISO_FORMATS}) AS TIMESTAMPTZ))"
+        parsed = (
+            f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), CAST(try_strptime({text}, {BASIC_ISO_FORMATS}) AS TIMESTAMPTZ))"
+        )
         value = f"CASE WHEN {looks_right} THEN timezone('UTC', {parsed}) END"
     elif physical == "TIMESTAMP WITH TIME ZONE":
         value = f"timezone('UTC', {text})"
@@ -515,9 +528,9 @@ def _read_count(name: str, text: str, _physical: str, _kind: Kind) -> list[str]:
     number = f"TRY_CAST({text} AS DECIMAL(38,6))"
     is_whole = f"coalesce({number} = floor({number}), regexp_full_match({text}, {quoted(NUMBER)}))"
     return [
-        f"CASE WHEN {number} BETWEEN 0 AND 9223372036854775807 AND {is_whole} THEN CAST({number} AS BIGINT) END AS {name}",
+        f"CASE WHEN {number} BETWEEN 0 AND {LARGEST_COUNT} AND {is_whole} THEN CAST({number} AS BIGINT) END AS {name}",
         f"{text} IS NOT NULL AND NOT {is_whole} AS {name}_unreadable",
-        f"{text} IS NOT NULL AND coalesce({number} NOT BETWEEN 0 AND 9223372036854775807, TRUE) AS {name}_out_of_range",
+        f"{text} IS NOT NULL AND coalesce({number} NOT BETWEEN 0 AND {LARGEST_COUNT}, TRUE) AS {name}_out_of_range",
     ]
 
 
@@ -576,7 +589,9 @@ def converted_amount(amount: str, rate_units: str) -> str:
 
 def _trimmed(text: str) -> str:
     # Trimming every text of ten million rows takes longer than reading them: look at the two ends first.
-    return f"CASE WHEN {text} < '!' OR right({text}, 1) < '!' THEN nullif(trim({text}, {WHITESPACE}), '') ELSE {text} END"
+    return (
+        f"CASE WHEN {text} < '!' OR right({text}, 1) < '!' THEN nullif(trim({text}, {WHITESPACE}), '') ELSE {text} END"
+    )
 
 
 def _identifier(name: str) -> str:

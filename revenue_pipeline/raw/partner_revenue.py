@@ -21,7 +21,7 @@ from revenue_pipeline.raw.accounts import landing_rules, open_connector
 from revenue_pipeline.raw.datasets import PARTNER_REVENUE_FILES
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates
 from revenue_pipeline.raw.landing import LandingError, LandingFolder, read_landed
-from revenue_pipeline.settings import Settings
+from revenue_pipeline.settings import MappedColumn, Settings
 from revenue_pipeline.warehouse import Column, Log, Table, append, quoted, remember_written, replace_window
 
 _COLUMNS = (
@@ -172,7 +172,7 @@ def _batch(
     return Batch(day, content_id(partner, day, rows), converted)
 
 
-def _with_our_ids(row: RevenueRow, ids: Mapping[str, Mapping[str, str]]) -> RevenueRow:
+def _with_our_ids(row: RevenueRow, ids: Mapping[MappedColumn, Mapping[str, str]]) -> RevenueRow:
     return replace(
         row,
         app_id=ids.get("app_id", {}).get(row.app_id or "", row.app_id),
@@ -210,7 +210,7 @@ def _book_batch(
 ) -> int:
     names = [column.name for column in _COLUMNS]
     columns = ", ".join(f"CAST(row.{column.name} AS {column.type}) AS {column.name}" for column in _COLUMNS)
-    structure = json.dumps([{name: "VARCHAR" for name in names}])
+    structure = json.dumps([dict.fromkeys(names, "VARCHAR")])
     rows = json.dumps([_as_text(partner, batch, row, converted, imported_at) for row, converted in batch.rows])
     # As text, so that no reader makes a float of it.
     select = f"SELECT {columns} FROM (SELECT unnest(from_json($rows, {quoted(structure)})) AS row)"

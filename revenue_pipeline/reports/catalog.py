@@ -1,9 +1,10 @@
-"""The tables of `reports`: which days of which tables each reads, and what must hold of it. The SQL is beside this file."""
+"""The tables of `reports`: which days of which tables each reads, and what must hold of it. The SQL lies beside it."""
 
 from revenue_pipeline.partitions import Reads
 from revenue_pipeline.sql_asset import SqlTable
 
 PLACEMENT = ("event_date", "level", "container_id", "ad_unit_id")
+SHOWN = ("event_date", "container_id", "ad_unit_id", "adjusted_opens")
 
 TABLES = (
     SqlTable(
@@ -12,6 +13,7 @@ TABLES = (
         reads=[Reads("core.engagement_daily")],
         unique_by=PLACEMENT,
         ratios=["rpm", "ecpm"],
+        headline=[*SHOWN, "revenue", "is_final", "rpm", "ecpm"],
     ),
     SqlTable(
         name="reports.ctr",
@@ -19,5 +21,6 @@ TABLES = (
         reads=[Reads("core.engagement_daily")],
         unique_by=PLACEMENT,
         ratios=["ctr"],
+        headline=[*SHOWN, "clicks", "is_final", "ctr"],
     ),
 )

@@ -1,0 +1,302 @@
+"""`revenue-pipeline …`: what a person types. Each command puts together what the other modules do."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table as ScreenTable
+
+from revenue_pipeline.settings import DEMO_DAYS, Settings, SettingsError, load_settings
+
+HOME_VARIABLE = "DAGSTER_HOME"
+DEMO_HOME = Path("data/dagster")
+SIMULATOR_PORT = 8089
+CENT = Decimal("0.01")
+
+# A file or a pipe has no width to fit into.
+screen = Console(width=None if sys.stdout.isatty() else 160)
+notices = Console(stderr=True)
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """What you earned, from whom, through which user, ad and message, and whether the number can be trusted."""
+
+
+@commands.command()
+@click.option("--days", type=click.IntRange(1, 40), default=DEMO_DAYS, show_default=True, help="Days, ending today.")
+def demo(days: int) -> None:
+    """Try everything: a simulated partner and generated events, the whole graph, the reports."""
+    from revenue_pipeline.simulator import Simulator, World, land
+
+    os.environ.setdefault(HOME_VARIABLE, str(_prepared_home(DEMO_HOME)))
+    today = load_settings().today()
+    first = today - timedelta(days=days - 1)
+    world = World(first_day=first, last_day=today)
+    landing = Path(load_settings().storage.landing)
+    with _progress() as progress:
+        task = progress.add_task("landing generated events", total=days)
+        land(world, landing, today, lambda _day: progress.advance(task))
+    with Simulator(world, port=SIMULATOR_PORT, today=today):
+        settings = load_settings()
+        first = max(first, settings.start_date)
+        succeeded = _run(settings, first, today, today)
+    for name in ("rpm", "ctr"):
+        _print_report(settings, name, today - timedelta(days=3), today - timedelta(days=3), "table")
+    _print_status(settings, today, today - timedelta(days=3), today)
+    screen.print(
+        "\nOpen the Dagster UI on this data with [bold]make dev[/], and the tables with any DuckDB client: "
+        f"{_published_path(settings)}\nSee every day of a report with [bold]revenue-pipeline report rpm[/], and what "
+        "is still estimated with [bold]revenue-pipeline status[/]."
+    )
+    sys.exit(0 if succeeded else 1)
+
+
+@commands.command()
+@click.option("--start", type=DAY, required=True, help="First day.")
+@click.option("--end", type=DAY, required=True, help="Last day, included.")
+@click.option("--as-of", type=DAY, help="The day the run believes it is; today by default.")
+@click.option("--select", help="An asset selection, such as 'group:core' or '+key:reports/rpm'; everything by default.")
+def run(start: datetime, end: datetime, as_of: datetime | None, select: str | None) -> None:
+    """Materialise the days from START to END in one run of the graph."""
+    if start > end:
+        raise click.BadParameter(f"{end:%Y-%m-%d} lies before --start", param_hint="--end")
+    succeeded = _run(load_settings(), start.date(), end.date(), as_of.date() if as_of else None, select)
+    sys.exit(0 if succeeded else 1)
+
+
+@commands.command()
+@click.option("--as-of", type=DAY, help="The day the run believes it is; today by default.")
+def refresh(as_of: datetime | None) -> None:
+    """Do what the schedules do: the trailing window, and every closed day that is not settled yet."""
+    from revenue_pipeline.schedules import refresh_windows
+
+    settings = load_settings()
+    day = as_of.date() if as_of else settings.today()
+    windows = refresh_windows(settings, day)
+    if not windows:
+        notices.print(f"nothing to refresh on {day}: start_date is {settings.start_date}")
+    # Every window is run, whatever becomes of the others.
+    outcomes = [_run(settings, window.start, window.last, day, only_open_days=True) for window in windows]
+    sys.exit(0 if all(outcomes) else 1)
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--start", type=DAY, help="First day; the first there is by default.")
+@click.option("--end", type=DAY, help="Last day, included; the last there is by default.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def report(name: str, start: datetime | None, end: datetime | None, style: str) -> None:
+    """Print the report NAME, such as rpm or ctr, from the published copy."""
+    _print_report(load_settings(), name, start.date() if start else None, end.date() if end else None, style)
+
+
+@commands.command()
+@click.option("--as-of", type=DAY, help="The day on which to say what is open; today by default.")
+@click.option("--start", type=DAY, help="First day; the first there is by default.")
+@click.option("--end", type=DAY, help="Last day, included; the last there is by default.")
+def status(as_of: datetime | None, start: datetime | None, end: datetime | None) -> None:
+    """Say per partner and day what is open, imported, verified, estimated, expired; and which days are stale."""
+    settings = load_settings()
+    day = as_of.date() if as_of else settings.today()
+    _print_status(settings, day, start.date() if start else None, end.date() if end else None)
+
+
+@commands.command()
+@click.option("--port", type=int, default=SIMULATOR_PORT, show_default=True)
+@click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True, help="Days it knows, ending today.")
+@click.option("--fault", "faults", multiple=True, help="Misbehave, by name; may be repeated. See --list-faults.")
+@click.option("--list-faults", is_flag=True, help="Name the faults and end.")
+def simulator(port: int, days: int, faults: Sequence[str], list_faults: bool) -> None:
+    """Run the partner simulator alone."""
+    from revenue_pipeline.simulator import Simulator, World
+    from revenue_pipeline.simulator.faults import FAULTS
+
+    if list_faults:
+        for fault, meaning in FAULTS.items():
+            screen.print(f"[bold]{fault}[/]  {meaning}")
+        return
+    unknown = sorted(set(faults) - set(FAULTS))
+    if unknown:
+        raise click.BadParameter(f"{', '.join(unknown)}; see --list-faults", param_hint="--fault")
+    today = load_settings().today()
+    world = World(first_day=today - timedelta(days=days - 1), last_day=today)
+    server = Simulator(world, port=port, faults=faults)
+    notices.print(f"the partner simulator answers at {server.url}; Ctrl-C ends it")
+    server.serve_forever()
+
+
+def main() -> None:
+    """Run the command line; a mistake of the person is one line, not a traceback."""
+    try:
+        commands()
+    except (SettingsError, FileNotFoundError, ValueError) as error:
+        notices.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _run(
+    settings: Settings,
+    first: date,
+    last: date,
+    as_of: date | None,
+    select: str | None = None,
+    only_open_days: bool = False,
+) -> bool:
+    """Run the graph with a progress display, say what went wrong, and tell whether nothing did."""
+    import dagster as dg
+
+    from revenue_pipeline.partitions import Window
+    from revenue_pipeline.run import run_graph
+
+    window = Window.between(first, last)
+    instance = dg.DagsterInstance.get() if os.environ.get(HOME_VARIABLE) else None
+    with _progress() as progress:
+        task = progress.add_task(f"running {window}", total=None)
+        outcome = run_graph(
+            settings, window, as_of, select, only_open_days, instance, on_event=_step_display(progress, task)
+        )
+    for warning in outcome.warnings:
+        notices.print(f"[yellow]warning[/] {warning}", highlight=False, soft_wrap=True)
+    for failure in outcome.failures:
+        notices.print(f"[red]failed[/] {failure}", highlight=False, soft_wrap=True)
+    succeeded = outcome.succeeded and not outcome.failures
+    notices.print(f"{window}: {'[green]done[/]' if succeeded else '[red]not everything succeeded[/]'}", highlight=False)
+    return succeeded
+
+
+def _step_display(progress: Progress, task: Any) -> Callable[[Any], None]:
+    def show(event: Any) -> None:
+        if event is None:
+            return
+        if event.event_type_value == "STEP_START":
+            progress.update(task, description=event.step_key.replace("__", "."))
+        elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
+            progress.advance(task)
+
+    return show
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=notices, transient=True) as progress:
+        yield progress
+
+
+def _print_report(settings: Settings, name: str, start: date | None, end: date | None, style: str) -> None:
+    from revenue_pipeline import reports
+    from revenue_pipeline.publish import PublishedCopy
+
+    tables = {table.name.partition(".")[2]: table for table in reports.TABLES}
+    if name not in tables:
+        raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
+    table = tables[name]
+    key = ", ".join(f"{column} NULLS FIRST" for column in table.unique_by)
+    relation = PublishedCopy(settings.storage.warehouse).read(
+        f"SELECT * FROM {table.name} WHERE {table.day} BETWEEN coalesce($start, {table.day}) "
+        f"AND coalesce($end, {table.day}) ORDER BY {key}",
+        {"start": start, "end": end},
+    )
+    columns = list(relation.columns)
+    rows = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
+    if style == "csv":
+        writer = csv.DictWriter(sys.stdout, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    elif style == "json":
+        json.dump(rows, sys.stdout, default=str, indent=2)
+        sys.stdout.write("\n")
+    else:
+        _print_rows(f"{table.name}, {settings.reporting.currency}", table.headline, rows)
+
+
+def _print_status(settings: Settings, as_of: date, start: date | None, end: date | None) -> None:
+    from revenue_pipeline.freshness import partner_days, stale_days
+
+    days = partner_days(settings, as_of, start, end)
+    rows = [
+        {
+            "partner": day.partner,
+            "report_date": day.report_date,
+            "state": "closed" if day.is_closed else "open",
+            "imported (UTC)": f"{day.last_imported_at:%m-%d %H:%M}" if day.last_imported_at else "never",
+            "revenue": day.imported_revenue,
+            "verified": _percent(day.verified_share),
+            "estimated": _percent(day.estimated_share),
+            "expired": _percent(day.expired_share),
+            "conserved": "exact" if not day.difference else f"LOST {day.difference}",
+        }
+        for day in days
+    ]
+    _print_rows(f"partner days as of {as_of}, {settings.reporting.currency}", list(rows[0]) if rows else [], rows)
+    for day in days:
+        if day.import_error:
+            screen.print(f"[red]import failed[/] {day.import_error}", highlight=False, soft_wrap=True)
+    for stale in stale_days(settings):
+        screen.print(
+            f"[yellow]stale[/] {stale.table} {stale.day}: newer is {stale.newer}", highlight=False, soft_wrap=True
+        )
+
+
+def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    table = ScreenTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    for column in columns:
+        numeric = any(isinstance(row[column], int | float | Decimal) for row in rows)
+        # On a narrow screen names give way, numbers and days do not.
+        least = 0 if column.endswith("_id") else max([len(column), *(len(_shown(row[column])) for row in rows)])
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True, min_width=least)
+    for row in rows:
+        table.add_row(*(_shown(row[column]) for column in columns))
+    screen.print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return f"{value.quantize(CENT, ROUND_HALF_UP):,}"
+    if isinstance(value, float):
+        return f"{Decimal(value).quantize(Decimal('0.0001'), ROUND_HALF_UP):,}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _prepared_home(home: Path) -> Path:
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(__file__).parent / "dagster.yaml", home / "dagster.yaml")
+    return home
+
+
+def _published_path(settings: Settings) -> Path:
+    from revenue_pipeline.publish import PublishedCopy
+
+    return PublishedCopy(settings.storage.warehouse).path

@@ -1,0 +1,150 @@
+"""What can be said of how far numbers can be trusted: partner days, and days that are stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from revenue_pipeline import core, reports
+from revenue_pipeline.catalog import CERTIFICATE
+from revenue_pipeline.partitions import Reads, is_closed
+from revenue_pipeline.publish import PublishedCopy
+from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE
+from revenue_pipeline.settings import Settings
+from revenue_pipeline.warehouse import WRITTEN_DAYS
+
+
+@dataclass(frozen=True)
+class PartnerDay:
+    """How far one partner's day can be trusted.
+
+    `verified_share`, `estimated_share`, `expired_share` are of the money that the day has or had: imported money and
+    estimates; None where there is none. `difference` is what conservation lost: exactly 0.
+    """
+
+    partner: str
+    report_date: date
+    is_closed: bool
+    last_imported_at: datetime | None
+    import_error: str | None
+    imported_revenue: Decimal
+    verified_share: float | None
+    estimated_share: float | None
+    expired_share: float | None
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class StaleDay:
+    """A day of a table that was computed before something that it reads was written again."""
+
+    table: str
+    day: date
+    newer: str
+
+
+def partner_days(
+    settings: Settings, as_of: date, start: date | None = None, end: date | None = None
+) -> list[PartnerDay]:
+    """Give every known partner day from `start` to `end`, both included, newest first.
+
+    Raises:
+        FileNotFoundError: nothing was published yet.
+    """
+    rows = (
+        PublishedCopy(settings.storage.warehouse)
+        .read(
+            f"""
+            WITH imports AS (
+                SELECT
+                    report_date, partner,
+                    max(imported_at) FILTER (WHERE error IS NULL) AS last_imported_at,
+                    arg_max(coalesce(error, ''), imported_at) AS last_error
+                FROM {PARTNER_IMPORTS.name} GROUP BY report_date, partner
+            )
+            SELECT
+                partner, report_date, last_imported_at, nullif(last_error, '') AS import_error,
+                coalesce(imported_revenue, 0), coalesce(verified_revenue, 0), coalesce(estimated_revenue, 0),
+                coalesce(expired_revenue, 0), coalesce(abs(difference) + abs(allocation_difference), 0)
+            FROM {CERTIFICATE} FULL JOIN imports USING (report_date, partner)
+            WHERE report_date BETWEEN coalesce($start, report_date) AND coalesce($end, report_date)
+            ORDER BY report_date DESC, partner
+            """,
+            {"start": start, "end": end},
+        )
+        .fetchall()
+    )
+    return [_partner_day(settings, as_of, *row) for row in rows]
+
+
+def _partner_day(
+    settings: Settings,
+    as_of: date,
+    partner: str,
+    day: date,
+    imported_at: datetime | None,
+    error: str | None,
+    imported: Decimal,
+    verified: Decimal,
+    estimated: Decimal,
+    expired: Decimal,
+    difference: Decimal,
+) -> PartnerDay:
+    set_up = settings.partners.get(partner)
+    window_days = (set_up.import_window_days if set_up else None) or settings.import_window_days
+    money = abs(imported) + estimated + expired
+
+    def share(part: Decimal) -> float | None:
+        return float(part / money) if money else None
+
+    return PartnerDay(
+        partner=partner,
+        report_date=day,
+        is_closed=is_closed(day, as_of, window_days),
+        last_imported_at=imported_at,
+        import_error=error,
+        imported_revenue=imported,
+        verified_share=share(verified),
+        estimated_share=share(estimated),
+        expired_share=share(expired),
+        difference=difference,
+    )
+
+
+def stale_days(settings: Settings) -> list[StaleDay]:
+    """Give the days to run again: something that they read was written after them.
+
+    Raises:
+        FileNotFoundError: nothing was published yet.
+    """
+    rows = (
+        PublishedCopy(settings.storage.warehouse)
+        .read(f"SELECT table_name, day, sequence FROM {WRITTEN_DAYS.name}")
+        .fetchall()
+    )
+    written: dict[tuple[str, date], int] = {(table, day): sequence for table, day, sequence in rows}
+    found = []
+    for table in (*core.TABLES, *reports.TABLES):
+        for (name, day), sequence in written.items():
+            if name != table.name:
+                continue
+            newer = [
+                f"{source} {source_day}"
+                for read in table.reads
+                for source, source_day in _sources(read, day, settings)
+                if written.get((source, source_day), 0) > sequence
+            ]
+            if newer:
+                found.append(StaleDay(name, day, ", ".join(newer)))
+    return sorted(found, key=lambda stale: (stale.day, stale.table))
+
+
+def _sources(read: Reads, day: date, settings: Settings) -> Iterator[tuple[str, date]]:
+    slices: Mapping[str, list[str]] = {
+        PARTNER_REVENUE.name: [f"{PARTNER_REVENUE.name}/{partner}" for partner in settings.partners]
+    }
+    for offset in range(-read.before, read.after + 1):
+        for name in slices.get(read.table, [read.table]):
+            yield name, day + timedelta(days=offset)
