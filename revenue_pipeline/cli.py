@@ -183,8 +183,6 @@ def _run(
 
 def _step_display(progress: Progress, task: Any) -> Callable[[Any], None]:
     def show(event: Any) -> None:
-        if event is None:
-            return
         if event.event_type_value == "STEP_START":
             progress.update(task, description=event.step_key.replace("__", "."))
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
@@ -223,11 +221,11 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
     columns = list(relation.columns)
     rows = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
     if style == "csv":
-        writer = csv.DictWriter(sys.stdout, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows([_written(value) for value in row.values()] for row in rows)
     elif style == "json":
-        json.dump(rows, sys.stdout, default=str, indent=2)
+        json.dump(rows, sys.stdout, default=_written, indent=2)
         sys.stdout.write("\n")
     else:
         _print_rows(f"{table.name}, {settings.reporting.currency}", table.headline, rows)
@@ -283,6 +281,19 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{Decimal(value).quantize(Decimal('0.0001'), ROUND_HALF_UP):,}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _written(value: Any) -> Any:
+    """Write a value for a machine: money in full and never in powers of ten, days as ISO 8601, truth as JSON does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return (
+        f"{value:f}"
+        if isinstance(value, Decimal)
+        else value
+        if isinstance(value, float | int)
+        else value and str(value)
+    )
 
 
 def _percent(share: float | None) -> str:

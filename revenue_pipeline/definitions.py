@@ -89,9 +89,7 @@ def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
     )
-    def publish(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[None]:
+    def publish(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, publishing") as connection:
             days = copy.publish(connection, published_tables())
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(copy.path), "published_days": days})

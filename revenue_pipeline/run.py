@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -80,9 +81,9 @@ def _execute(
     chosen: list[dg.AssetKey] | None,
     on_event: Callable[[dg.DagsterEvent], None] | None,
 ) -> dg.ExecuteInProcessResult:
-    run_id = dg.make_new_run_id() if hasattr(dg, "make_new_run_id") else None
-    if on_event and run_id:
-        instance.add_event_listener(run_id, lambda entry: on_event(entry.dagster_event))
+    run_id = str(uuid.uuid4())
+    if on_event:
+        instance.add_event_listener(run_id, lambda entry: entry.dagster_event and on_event(entry.dagster_event))
     return job.execute_in_process(
         run_config={
             **run_config(settings, as_of, only_open_days=only_open_days),

@@ -147,7 +147,7 @@ def sql_asset(
     )
     def materialize(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:
         window, as_of = window_of(context), run_day.as_of(context)
         values = parameters(settings, window, as_of)
         who = f"run {context.run.run_id[:8]}, {table.name} of {window}"

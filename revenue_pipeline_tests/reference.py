@@ -213,11 +213,14 @@ def converted(amount: Decimal, currency: str | None, day: date, rules: Rules) ->
 
 def exceeds(largest: int, amount: str | None, currency: str | None, day: date, rules: Rules) -> bool:
     """
-    "`out_of_range` (after conversion, by column type)." A row that no rate converts is not out of range: where it is
-    used the partition fails, where it is rejected for another reason nobody needs its rate.
+    "`out_of_range` (after conversion, by column type)": `DECIMAL(38,9)` for the amount as landed, `largest` for what it
+    is in the reporting currency. A row that no rate converts is not out of range: where it is used the partition fails,
+    where it is rejected for another reason nobody needs its rate.
     """
+    if amount is None or abs(units(to_number(amount))) > LARGEST_AMOUNT:
+        return amount is not None
     try:
-        return amount is not None and abs(converted(to_number(amount), currency, day, rules)) > largest
+        return abs(converted(to_number(amount), currency, day, rules)) > largest
     except StopIteration:
         return False
 

@@ -67,7 +67,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
     )
     def land_files(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:
         window, as_of = window_of(context), run_day.as_of(context)
         landing = LandingFolder(settings.storage.landing)
         who = f"run {context.run.run_id[:8]}, {table.name} of {window}"
@@ -125,7 +125,7 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
     )
     def import_revenue(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:
         window, as_of = window_of(context), run_day.as_of(context)
         # Files cost nothing to read again, and a correction of a closed day may have been landed.
         asked_for_all = set_up.connector == FILES or not run_day.only_open_days
@@ -166,7 +166,7 @@ def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefini
     )
     def gather_rejected_rows(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:
         window, as_of = window_of(context), run_day.as_of(context)
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, rejected rows of {window}") as connection:
             _record_rejected_partner_files(connection, settings, window)

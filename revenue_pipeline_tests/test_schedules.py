@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+
+import dagster as dg
+
+from revenue_pipeline.definitions import build_defs
+from revenue_pipeline.partitions import Window
+from revenue_pipeline.run import run_graph
+from revenue_pipeline.schedules import affected_days, landed_folders, refresh_windows, unsettled_days
+from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression, rows_of
+
+START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def windows(settings: object, as_of: date) -> list[tuple[date, date]]:
+    return [(window.start, window.last) for window in refresh_windows(settings, as_of)]  # type: ignore[arg-type]
+
+
+def test_the_trailing_window_is_three_days_today_included(make_settings: MakeSettings) -> None:
+    assert windows(make_settings(), date(2026, 11, 20)) == [(date(2026, 11, 18), date(2026, 11, 20))]
+
+
+def test_the_longest_window_of_a_partner_counts(make_settings: MakeSettings) -> None:
+    settings = make_settings(partners={"acme": {**ACME, "import_window_days": 5}})
+    assert windows(settings, date(2026, 11, 20)) == [(date(2026, 11, 16), date(2026, 11, 20))]
+
+
+def test_another_time_zone_takes_one_more_day(make_settings: MakeSettings) -> None:
+    settings = make_settings(partners={"acme": {**ACME, "timezone": "America/Los_Angeles"}})
+    assert windows(settings, date(2026, 11, 20)) == [(date(2026, 11, 17), date(2026, 11, 20))]
+
+
+def test_no_day_lies_before_the_first(make_settings: MakeSettings) -> None:
+    assert windows(make_settings(), date(2026, 11, 1)) == [(date(2026, 11, 1), date(2026, 11, 1))]
+    assert windows(make_settings(), date(2026, 10, 1)) == []
+
+
+def test_a_closed_day_is_settled_however_long_the_outage_was(make_settings: MakeSettings, land_csv: Land) -> None:
+    settings = make_settings(partners={"acme": ACME})
+    land_csv("events", "2026-11-05", [impression("1", "2026-11-05", revenue="0.01")])
+    run_graph(settings, Window.of_day(date(2026, 11, 5)), as_of=date(2026, 11, 5))
+    assert unsettled_days(settings, date(2026, 11, 7)) == []
+    assert unsettled_days(settings, date(2026, 11, 8)) == [date(2026, 11, 5)]
+
+    refreshed = refresh_windows(settings, date(2026, 11, 20))
+    assert [(window.start, window.last) for window in refreshed] == [
+        (date(2026, 11, 5), date(2026, 11, 5)),
+        (date(2026, 11, 18), date(2026, 11, 20)),
+    ]
+    for window in refreshed:
+        assert run_graph(settings, window, as_of=date(2026, 11, 20), only_open_days=True).failures == []
+
+    assert rows_of(settings, "SELECT status FROM core.reconciled_estimates") == [("expired",)]
+    assert unsettled_days(settings, date(2026, 11, 20)) == []
+
+
+def test_a_day_computed_while_it_was_open_becomes_final_once_it_is_closed(
+    make_settings: MakeSettings, land_csv: Land
+) -> None:
+    settings = make_settings(partners={"acme": ACME})
+    land_csv("events", "2026-11-05", [impression("1", "2026-11-05", revenue="0.01")])
+    land_csv("partner_revenue", "2026-11-05", [
+        {"partner": "acme", "report_date": "2026-11-05", "revenue": "0.02", "app_id": "game"},
+    ])  # fmt: skip
+    run_graph(settings, Window.of_day(date(2026, 11, 5)), as_of=date(2026, 11, 7))
+    assert rows_of(settings, "SELECT is_final FROM reports.rpm") == [(False,)]
+
+    for window in refresh_windows(settings, date(2026, 11, 8)):
+        run_graph(settings, window, as_of=date(2026, 11, 8), only_open_days=True)
+
+    assert rows_of(settings, "SELECT is_final FROM reports.rpm") == [(True,)]
+
+
+def test_the_schedule_asks_for_one_run_of_the_window_as_of_its_tick(make_settings: MakeSettings) -> None:
+    definitions = build_defs(make_settings())
+    schedule = definitions.resolve_schedule_def("refresh_trailing_window")
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 20, 21, 17, tzinfo=timezone.utc))
+
+    (request,) = schedule.evaluate_tick(context).run_requests
+
+    assert (request.tags[START], request.tags[END]) == ("2026-11-18", "2026-11-20")
+    day = request.run_config["resources"]["run_day"]["config"]
+    assert (day["as_of_date"], day["only_open_days"]) == ("2026-11-20", True)
+
+
+def test_a_landed_folder_of_events_concerns_the_days_whose_events_it_may_hold(make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    assert affected_days(settings, ["events/date=2026-11-10"], date(2026, 11, 20)) == {
+        date(2026, 11, day) for day in (7, 8, 9, 10, 11)
+    }
+    assert affected_days(settings, ["costs/date=2026-11-10"], date(2026, 11, 20)) == {date(2026, 11, 10)}
+    assert affected_days(settings, ["costs/date=2026-11-21"], date(2026, 11, 20)) == set()
+
+
+def test_the_sensor_runs_new_files_once_and_changed_ones_again(make_settings: MakeSettings, land_csv: Land) -> None:
+    settings = make_settings(start_date=date(2026, 1, 1))
+    today = settings.today().isoformat()
+    definitions = build_defs(settings)
+    sensor = definitions.resolve_sensor_def("newly_landed_files")
+
+    def look(cursor: str | None) -> tuple[list[dict[str, str]], str | None]:
+        with dg.instance_for_test() as instance:
+            tick = sensor.evaluate_tick(dg.build_sensor_context(instance, cursor=cursor, definitions=definitions))
+        return [request.tags for request in tick.run_requests], tick.cursor
+
+    assert look(None)[0] == []
+    path = land_csv("costs", today, [{"cost_date": today, "channel": "meta", "cost": "1", "currency": "USD"}])
+    requests, cursor = look(None)
+    assert [(tags[START], tags[END]) for tags in requests] == [(today, today)]
+    assert look(cursor)[0] == []
+    path.write_text(path.read_text() + f"{today},google,2,USD\n")
+    assert len(look(cursor)[0]) == 1
+    assert list(json.loads(cursor or "")) == list(landed_folders(settings, settings.today()))
