@@ -15,7 +15,7 @@ from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.schedules import landing_sensor, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
 from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS, attach_settings_tables
-from revenue_pipeline.sql_asset import OWNERS, sql_asset
+from revenue_pipeline.sql_asset import OWNERS, sql_assets
 from revenue_pipeline.warehouse import WRITTEN_DAYS, Warehouse
 
 JOB = "revenue"
@@ -43,11 +43,10 @@ def build_defs(
     """
     settings = settings or load_settings()
     partitions = daily_partitions(settings.start_date, settings.reporting.timezone, last_day)
-    tables = (*core.TABLES, *reports.TABLES)
     known = (*all_tables(), PARTNERS, CONTAINERS)
     assets = [
         *raw_assets(settings, partitions),
-        *(sql_asset(table, settings, partitions, known) for table in tables),
+        *(sql_assets(tables, settings, partitions, known) for tables in (*core.GROUPS, *reports.GROUPS)),
         published_asset(settings, partitions),
     ]
     # One process a run: the writer's lock lets one step write at a time anyway, and a process costs seconds.

@@ -1,6 +1,6 @@
-"""Turns the declaration of an SQL table into a partitioned asset with its schema, lineage, checks and metadata."""
+"""Turns the declaration of an SQL table into a partitioned assets with their schema, lineage, checks and metadata."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -15,7 +15,7 @@ from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import parameters
 from revenue_pipeline.sql import SqlFile, load_sql
-from revenue_pipeline.warehouse import Column, Table, Warehouse, WarehouseError, replace_window
+from revenue_pipeline.warehouse import Column, Table, Warehouse, replace_window
 
 PACKAGE = Path(__file__).parent
 PREVIEW_ROWS = 10
@@ -112,19 +112,46 @@ def asset_keys(table: str, settings: Settings) -> list[dg.AssetKey]:
     return [asset_key(table)]
 
 
-def sql_asset(
-    table: SqlTable, settings: Settings, partitions: dg.DailyPartitionsDefinition, known: Sequence[Table]
+def sql_assets(
+    tables: Sequence[SqlTable], settings: Settings, partitions: dg.DailyPartitionsDefinition, known: Sequence[Table]
 ) -> dg.AssetsDefinition:
-    """Make the asset that replaces the run's days of `table` by what its SELECT gives.
+    """Make the assets that replace the run's days of `tables` by what their SELECTs give.
+
+    They are written in one transaction, so that all of them are computed from the same state of what they read,
+    whatever other runs write at the same time.
 
     Args:
-        table: the declaration.
+        tables: the declarations, each after those it reads.
         settings: what of them SQL reads, and which partners there are.
         partitions: the days.
-        known: every table that its file may read, for the lineage of columns.
+        known: every table that their files may read, for the lineage of columns.
     """
 
-    @dg.asset(
+    @dg.multi_asset(
+        name=tables[0].name.replace(".", "__"),
+        specs=[_spec(table, settings, partitions) for table in tables],
+        check_specs=[spec for table in tables for spec in check_specs(table.key, table.all_checks)],
+        can_subset=True,
+        backfill_policy=SINGLE_RUN,
+    )
+    def materialize(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
+    ) -> Iterator[dg.MaterializeResult]:
+        window, as_of = window_of(context), run_day.as_of(context)
+        values = parameters(settings, window, as_of)
+        chosen = [table for table in tables if table.key in context.selected_asset_keys]
+        who = f"run {context.run.run_id[:8]}, {', '.join(table.name for table in chosen)} of {window}"
+        with warehouse.writing(context.log, who) as connection:
+            results = [_materialized(connection, table, window, as_of, values) for table in chosen]
+        for table, result in zip(chosen, results, strict=True):
+            lineage = {"dagster/column_lineage": column_lineage(table, known, settings)}
+            yield result._replace(metadata={**(result.metadata or {}), **lineage})
+
+    return materialize
+
+
+def _spec(table: SqlTable, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
+    return dg.AssetSpec(
         key=table.key,
         deps=[
             dg.AssetDep(key, partition_mapping=read.mapping())
@@ -136,8 +163,6 @@ def sql_asset(
         kinds={"duckdb", "sql"},
         owners=OWNERS,
         partitions_def=partitions,
-        backfill_policy=SINGLE_RUN,
-        check_specs=check_specs(table.key, table.all_checks),
         metadata={
             "dagster/column_schema": column_schema(table.table.columns),
             "dagster/table_name": table.name,
@@ -145,29 +170,17 @@ def sql_asset(
         },
         freshness_policy=FRESHNESS,
     )
-    def materialize(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
-        window, as_of = window_of(context), run_day.as_of(context)
-        values = parameters(settings, window, as_of)
-        who = f"run {context.run.run_id[:8]}, {table.name} of {window}"
-        with warehouse.writing(context.log, who) as connection:
-            try:
-                rows = replace_window(
-                    connection, table.table, table.sql.select, table.sql.parameters(values), window, as_of
-                )
-            except duckdb.CatalogException as error:
-                missing = ", ".join(read.table for read in table.reads)
-                raise WarehouseError(f"{table.name} reads {missing}: materialize those first. {error}") from error
-            return dg.MaterializeResult(
-                metadata={
-                    **run_metadata(connection, table.table, window, as_of, rows, table.sums),
-                    "dagster/column_lineage": column_lineage(table, known, settings),
-                },
-                check_results=[run_check(connection, check, values) for check in table.all_checks],
-            )
 
-    return materialize
+
+def _materialized(
+    connection: duckdb.DuckDBPyConnection, table: SqlTable, window: Window, as_of: date, values: Mapping[str, Any]
+) -> dg.MaterializeResult:
+    rows = replace_window(connection, table.table, table.sql.select, table.sql.parameters(values), window, as_of)
+    return dg.MaterializeResult(
+        asset_key=table.key,
+        metadata=run_metadata(connection, table.table, window, as_of, rows, table.sums),
+        check_results=[run_check(connection, table.key, check, values) for check in table.all_checks],
+    )
 
 
 def run_metadata(
@@ -203,13 +216,16 @@ def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheck
     ]
 
 
-def run_check(connection: duckdb.DuckDBPyConnection, check: Check, values: Mapping[str, Any]) -> dg.AssetCheckResult:
+def run_check(
+    connection: duckdb.DuckDBPyConnection, key: dg.AssetKey, check: Check, values: Mapping[str, Any]
+) -> dg.AssetCheckResult:
     """Run a check: it passes when its query gives no row, and shows the first bad rows when it does not."""
     named = {name: values[name] for name in check.parameter_names}
     bad = connection.execute(f"SELECT * FROM ({check.query}) LIMIT {PREVIEW_ROWS}", named).df()
     passed = bad.empty
     shown = {} if passed else {"bad_rows": dg.MetadataValue.md(bad.to_markdown(index=False))}
     return dg.AssetCheckResult(
+        asset_key=key,
         check_name=check.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,

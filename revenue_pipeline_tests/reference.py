@@ -375,9 +375,9 @@ def _event(row: Mapping[str, str | None], rules: Rules) -> Row:
 
 
 def _order_of_repeats(event: Row) -> tuple[Any, ...]:
-    texts = [str(event[column]) for column in COLUMNS["events"]]
-    nulls = [event[column] is None for column in COLUMNS["events"]]
-    return event["event_time"], *zip(nulls, texts, strict=True)
+    values = [event[column] for column in COLUMNS["events"]]
+    texts = [f"{value:f}" if isinstance(value, Decimal) else str(value) for value in values]
+    return event["event_time"], *((value is None, text) for value, text in zip(values, texts, strict=True))
 
 
 def partner_revenue(landing: Sequence[LandedFile], rules: Rules, days: Iterable[date]) -> list[Row]:

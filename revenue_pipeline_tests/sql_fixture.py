@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -64,9 +64,9 @@ class SqlFixture:
         self.settings = Settings.model_validate({"start_date": DAY, "partners": partners or {}, **settings})
         path = folder / "warehouse.duckdb"
         path.write_bytes(_empty_warehouse())
-        prepare: Callable[[duckdb.DuckDBPyConnection], None]
-        prepare = lambda connection: attach_settings_tables(connection, self.settings)  # noqa: E731
-        self._warehouse = Warehouse(path, tables=all_tables(), prepare=prepare)
+        self._warehouse = Warehouse(
+            path, tables=all_tables(), prepare=lambda connection: attach_settings_tables(connection, self.settings)
+        )
         self._pending: list[tuple[str, list[Any]]] = []
 
     def insert(self, table: str, *rows: Row) -> None:
@@ -79,18 +79,20 @@ class SqlFixture:
         """Do what `insert` would be too slow for."""
         self._pending.append((statement, []))
 
-    def run(self, *names: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> list[Row]:
-        """Replace the days `first` to `last` of these tables, in this order, and give all rows of the last one."""
+    def write(self, *names: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> None:
+        """Replace the days `first` to `last` of these tables, in this order."""
         window = Window.between(first, last)
         values = parameters(self.settings, window, as_of)
         with self._warehouse.writing(LOG, "a test") as connection:
             self._insert_pending(connection)
             for name in names:
                 sql = TABLES[name].sql
-                replace_window(
-                    connection, TABLES[name].table, sql.select, sql.parameters(values), window, as_of
-                )
-            return _rows(connection, f"SELECT * FROM {names[-1]} ORDER BY ALL")
+                replace_window(connection, TABLES[name].table, sql.select, sql.parameters(values), window, as_of)
+
+    def run(self, *names: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> list[Row]:
+        """The same, and give every row of the last table."""
+        self.write(*names, as_of=as_of, first=first, last=last)
+        return self.ask(f"SELECT * FROM {names[-1]} ORDER BY ALL")
 
     def bad_rows(self, room: str, check: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> list[Row]:
         """Give what the check `<room>/checks/<check>.sql` finds in the days `first` to `last`."""

@@ -66,8 +66,9 @@ SPOILED: Mapping[str, Sequence[Mapping[str, str | None]]] = {
         *({"event_time": "yesterday"}, {"event_time": "2026-13-45T00:00:00Z"}, {"revenue": "12,5"}),
         *({"is_automated": "maybe"}, {"properties": '{"broken":'}, {"event_name": "purchase", "revenue": "NaN"}),
         *({"event_name": "ad_impression", "revenue": bad} for bad in ("-0.01", "NaN", "inf", "-Infinity", "-1e-9")),
-        *({"currency": "ZZZ"}, {"currency": "US"}, {"revenue": "1000000000"}, {"revenue": "1" + "0" * 40}),
-        *({"event_name": "purchase", "revenue": "-1000000000"}, {"revenue": "999999999.9999999999"}),
+        *({"currency": "ZZZ"}, {"currency": "US"}, {"revenue": "1000000000", "currency": None}),
+        *({"event_name": "purchase", "revenue": "-1000000000", "currency": None}, {"revenue": "1" + "0" * 40}),
+        {"revenue": "999999999.9999999999", "currency": None},
     ),
     "partner_revenue": (
         *({"partner": None}, {"revenue": " "}, {"report_date": None}, {"report_date": "2026-02-30"}),
@@ -80,8 +81,19 @@ SPOILED: Mapping[str, Sequence[Mapping[str, str | None]]] = {
         *({"rate_date": "2020-01-01"}, {"rate_date": "soon"}, {"rate": "inf"}),
     ),
 }
-FORMATS = ("csv", "ndjson", "parquet", "typed.ndjson", "typed.parquet", "csv.gz", "typed.ndjson.gz", "csv.zst")
-MORE_FORMATS = (*FORMATS, "ndjson.zst")
+FORMATS = (
+    *(
+        "csv",
+        "csv.gz",
+        "csv.zst",
+        "ndjson",
+        "typed.ndjson",
+        "typed.ndjson.gz",
+        "ndjson.zst",
+        "parquet",
+        "typed.parquet",
+    ),
+)
 THEIR_IDS = {"app_id": "com.acme", "user_id": "their-1", "ad_unit_id": "slot/1"}
 PARTNER_NAMES = ("acme", "Beta.Net", "gamma-1", "delta_2")
 
@@ -116,6 +128,7 @@ class Generator:
         self.first = self.rng.choice(FIRST_DAYS)
         self.last = self.first + ONE_DAY * self.rng.randint(2, 5)
         self.settings = self._settings()
+        self.formats = self.rng.sample(FORMATS, 3)
         self.rates: list[tuple[date, dict[str, str | None]]] = []
         self.events: list[tuple[date, dict[str, str | None]]] = []
         self.partner_rows: list[tuple[date, dict[str, str | None]]] = []
@@ -334,7 +347,7 @@ class Generator:
             rng.shuffle(landed)
             parts = rng.randint(1, 3 if len(landed) > 2 else 1)
             for part in range(parts):
-                name = f"{part}.{rng.choice(MORE_FORMATS)}"
+                name = f"{part}.{rng.choice(self.formats)}"
                 files.append(LandedFile(dataset, folder, name, landed[part::parts]))
         return files
 
@@ -342,7 +355,7 @@ class Generator:
         """Files without rows (for a partner: an empty batch) and files that lack a required column altogether."""
         rng, days = self.rng, days_between(self.first - ONE_DAY, self.last + ONE_DAY)
         files = [
-            LandedFile(dataset, rng.choice(days), f"empty.{rng.choice(('csv', 'ndjson', 'parquet'))}")
+            LandedFile(dataset, rng.choice(days), f"empty.{rng.choice(self.formats)}")
             for dataset in COLUMNS
             if self._is(60)
         ]
@@ -351,11 +364,11 @@ class Generator:
             lacking = {
                 column: text for column, text in event.items() if column != rng.choice(("event_id", "event_name"))
             }
-            files.append(LandedFile("events", folder, f"lacking.{rng.choice(FORMATS)}", [lacking, lacking]))
+            files.append(LandedFile("events", folder, f"lacking.{rng.choice(self.formats)}", [lacking, lacking]))
         if self._is(60) and self.partner_rows:
             folder, row = rng.choice(self.partner_rows)
             lacking = {column: text for column, text in row.items() if column != "revenue"}
-            files.append(LandedFile("partner_revenue", folder, f"lacking.{rng.choice(FORMATS)}", [lacking]))
+            files.append(LandedFile("partner_revenue", folder, f"lacking.{rng.choice(self.formats)}", [lacking]))
         return files
 
 

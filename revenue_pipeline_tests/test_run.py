@@ -79,4 +79,4 @@ def test_every_event_of_the_run_is_told(make_settings: MakeSettings) -> None:
     told = []
     run_graph(make_settings(), DAY, on_event=told.append)
     started = {event.step_key for event in told if event.event_type_value == "STEP_START"}
-    assert {"raw__events", "core__allocated_revenue", "reports__rpm", "published__reports"} <= started
+    assert {"raw__events", "core__reconciled_estimates", "reports__rpm", "published__reports"} <= started

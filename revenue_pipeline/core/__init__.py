@@ -4,6 +4,6 @@ Belongs here: one `.sql` file a table, its declaration in `catalog`, and the che
 Does not belong here: Python that computes; anything a person looks at (`reports`); anything as landed (`raw`).
 """
 
-from revenue_pipeline.core.catalog import TABLES
+from revenue_pipeline.core.catalog import GROUPS, TABLES
 
-__all__ = ["TABLES"]
+__all__ = ["GROUPS", "TABLES"]

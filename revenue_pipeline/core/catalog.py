@@ -5,7 +5,7 @@ from revenue_pipeline.sql_asset import SqlTable, check_file
 
 KEY = ("report_date", "partner", "app_id", "platform", "country", "ad_format", "ad_unit_id", "user_id")
 
-TABLES = (
+MONEY = (
     SqlTable(
         name="core.reconciled_estimates",
         day="report_date",
@@ -37,6 +37,10 @@ TABLES = (
         sums=["imported_revenue", "allocated_revenue", "difference", "allocation_difference"],
         checks=[check_file("core", "revenue_is_conserved", blocking=True)],
     ),
+)
+"""Written in one transaction: an impression that another run lands between two of them would break the certificate."""
+
+ENGAGEMENT = (
     SqlTable(
         name="core.engagement_daily",
         day="event_date",
@@ -50,3 +54,8 @@ TABLES = (
         sums=["estimated_revenue"],
     ),
 )
+
+GROUPS = (MONEY, ENGAGEMENT)
+"""The tables of each group are written in one transaction, in this order."""
+
+TABLES = tuple(table for group in GROUPS for table in group)

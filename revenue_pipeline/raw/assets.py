@@ -78,7 +78,8 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
             metadata |= {"folders": len(landed.days), "newly_rejected_rows": landed.rejected}
             values = parameters(settings, window, as_of)
             return dg.MaterializeResult(
-                metadata=metadata, check_results=[run_check(connection, check, values) for check in checks]
+                metadata=metadata,
+                check_results=[run_check(connection, asset_key(table.name), check, values) for check in checks],
             )
 
     return land_files
@@ -177,7 +178,7 @@ def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefini
             ).fetchall()[0][0]
             return dg.MaterializeResult(
                 metadata=run_metadata(connection, REJECTED_ROWS, window, as_of, counted),
-                check_results=[run_check(connection, check, values) for check in REJECTED_CHECKS],
+                check_results=[run_check(connection, key, check, values) for check in REJECTED_CHECKS],
             )
 
     return gather_rejected_rows

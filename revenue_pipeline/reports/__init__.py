@@ -5,6 +5,6 @@ only where no core table carries the fact.
 Does not belong here: new facts (`core`), Python that computes, anything that formats for a screen (`cli`).
 """
 
-from revenue_pipeline.reports.catalog import TABLES
+from revenue_pipeline.reports.catalog import GROUPS, TABLES
 
-__all__ = ["TABLES"]
+__all__ = ["GROUPS", "TABLES"]

@@ -6,7 +6,7 @@ from revenue_pipeline.sql_asset import SqlTable
 PLACEMENT = ("event_date", "level", "container_id", "ad_unit_id")
 SHOWN = ("event_date", "container_id", "ad_unit_id", "adjusted_opens")
 
-TABLES = (
+ADVERTISING = (
     SqlTable(
         name="reports.rpm",
         day="event_date",
@@ -24,3 +24,8 @@ TABLES = (
         headline=[*SHOWN, "clicks", "is_final", "ctr"],
     ),
 )
+
+GROUPS = (ADVERTISING,)
+"""The tables of each group are written in one transaction, in this order."""
+
+TABLES = tuple(table for group in GROUPS for table in group)

@@ -1,0 +1,100 @@
+"""Landing folders written by hand, and the tables of `raw` in memory to land them in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from revenue_pipeline.partitions import Window
+from revenue_pipeline.raw.datasets import EVENTS, LANDED, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.land import Landed, land
+from revenue_pipeline.raw.landing import LandingFolder, Rules
+from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
+from revenue_pipeline.warehouse import WRITTEN_DAYS
+
+DAY = date(2026, 10, 5)
+TEN = "2026-10-05T10:00:00Z"
+EVENT_HEADER = "event_id,event_name,event_time"
+COST_HEADER = "cost_date,channel,cost,currency"
+UTC_RULES = Rules()
+
+
+class Lake:
+    """A landing folder and the raw tables; a landing that fails is rolled back, as in the warehouse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.landing = folder / "landing"
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute("SET TimeZone = 'UTC'")
+        partner_tables = (PARTNER_REVENUE, PARTNER_REVENUE_HISTORY, PARTNER_IMPORTS)
+        for table in (*(dataset.table for dataset in LANDED), *partner_tables, REJECTED_ROWS, WRITTEN_DAYS):
+            table.create(self.connection)
+
+    def put(self, dataset: str, name: str, content: str | bytes, day: date = DAY) -> Path:
+        path = self.landing / dataset / f"date={day}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def put_parquet(self, dataset: str, name: str, select: str, day: date = DAY) -> Path:
+        """Write the rows of a SELECT with their types as a Parquet file."""
+        path = self.put(dataset, name, "", day)
+        aside = path.with_name("_written_by_a_test")
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"COPY ({select}) TO '{str(aside).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)")
+        aside.replace(path)
+        return path
+
+    def put_lines(self, *lines: dict[str, Any] | str, dataset: str = "events", name: str = "rows.ndjson") -> Path:
+        """Write NDJSON; a text is a line as it stands."""
+        texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+        return self.put(dataset, name, "".join(f"{text}\n" for text in texts))
+
+    def land(
+        self,
+        dataset: Dataset = EVENTS,
+        first: date = DAY,
+        last: date | None = None,
+        rules: Rules = UTC_RULES,
+        url: str | None = None,
+    ) -> Landed:
+        folder = LandingFolder(url or str(self.landing))
+        self.connection.execute("BEGIN")
+        try:
+            landed = land(self.connection, dataset, folder, Window.between(first, last or first), rules, as_of=DAY)
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+        return landed
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query).fetchall()
+
+    def column(self, query: str) -> list[Any]:
+        return [row[0] for row in self.ask(query)]
+
+    def event_ids(self) -> list[str]:
+        return self.column("SELECT event_id FROM raw.events ORDER BY event_id")
+
+    def reasons(self) -> list[str]:
+        return self.column("SELECT reason FROM raw.rejected_rows ORDER BY reason")
+
+    def rejected(self, key: str) -> dict[str, str]:
+        """The reason of each rejected row by the landed value of its column `key`."""
+        rows = self.ask("SELECT row, reason FROM raw.rejected_rows")
+        return {str(json.loads(row)[key]): reason for row, reason in rows}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    lake = Lake(tmp_path)
+    yield lake
+    lake.connection.close()
