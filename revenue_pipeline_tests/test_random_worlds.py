@@ -31,9 +31,10 @@ from revenue_pipeline.settings import Settings
 from revenue_pipeline_tests import reference
 from revenue_pipeline_tests.reference import COLUMNS, GRAIN, ONE_DAY, LandedFile, Row
 
-WORLDS = int(os.environ.get("WORLDS", "10"))
+WORLDS = int(os.environ.get("WORLDS", "4"))
 FIRST_WORLD = int(os.environ.get("FIRST_WORLD", "0"))
 SEEDS = range(FIRST_WORLD, FIRST_WORLD + WORLDS)
+ORDER_SEED = 2  # of three days and two partners
 
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Shanghai", "Asia/Kolkata")
 # Around both clock changes of Los Angeles, a leap day and a New Year.
@@ -573,6 +574,35 @@ def assert_same(expected: Mapping[str, list[Row]], got: Mapping[str, list[Row]])
     assert not found, "\n".join(found[:40])
 
 
+def with_keys(got: Mapping[str, list[Row]], world: World) -> dict[str, list[Row]]:
+    """Add to the rows of the ledger and of the allocation the ledger key that they belong to."""
+    rules = reference.Rules(world.settings, {}, world.as_of)
+
+    def keyed(row: Row) -> Row:
+        key = reference.key_of(row, rules.partner(row["partner"]))
+        return {**row, "key": (row["report_date"], row["partner"], key)}
+
+    tables = ("core.reconciled_estimates", "core.allocated_revenue")
+    return {**got, **{name: [keyed(row) for row in got[name]] for name in tables}}
+
+
+def assert_exact(got: Mapping[str, list[Row]]) -> None:
+    """No digit is lost, and each share is within one unit of the exact one, whoever carries the leftover units."""
+    for certificate in got["core.revenue_conservation"]:
+        assert certificate["difference"] == certificate["allocation_difference"] == 0, certificate
+    estimates = {(event["event_date"], event["event_id"]): event["reporting_revenue"] for event in got["raw.events"]}
+    verified = [entry for entry in got["core.reconciled_estimates"] if entry["status"] == "verified"]
+    parts = [row for row in got["core.allocated_revenue"] if row["status"] == "verified"]
+    for entry in verified:
+        mine = [row for row in parts if row["key"] == entry["key"]]
+        exact = reference.exact_shares(
+            entry["settled_revenue"], [estimates[row["event_date"], row["event_id"]] for row in mine]
+        )
+        shares = [reference.units(row["revenue"]) for row in mine]
+        assert sum(shares) == reference.units(entry["settled_revenue"]), entry
+        assert all(abs(share - part) <= 1 for share, part in zip(shares, exact, strict=True)), entry
+
+
 @pytest.fixture
 def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     kept = os.environ.get("KEEP_WORLDS")
@@ -587,3 +617,39 @@ def test_every_cell_is_what_the_contract_says(seed: int, home: Path) -> None:
     run(settings, world.first, world.last, world.as_of)
     got = read_tables(settings)
     assert_same(reference.tables(world.landing, world.settings, world.days, world.as_of), got)
+    assert_exact(with_keys(got, world))
+
+
+def test_the_order_of_runs_does_not_matter_once_every_day_was_run_after_what_it_reads(home: Path) -> None:
+    world = make_world(ORDER_SEED)
+    settings = settings_of(world, home)
+    land(world.landing, home / "landing")
+    half = world.first + ONE_DAY
+    late, early = (half + ONE_DAY, world.last), (world.first, half)
+    # The ledger of a day reads the events of its neighbours, and a report the allocations of its own.
+    for first, last in (late, early, late, early):
+        run(settings, first, last, world.as_of)
+    assert_same(reference.tables(world.landing, world.settings, world.days, world.as_of), read_tables(settings))
+
+
+def test_a_split_worked_by_hand() -> None:
+    # The second weighs the mean of the others, 0.375: 1 x 0.5/1.125, 1 x 0.375/1.125, 1 x 0.25/1.125, one unit is left.
+    parts = reference.split(Decimal(1), [Decimal("0.5"), None, Decimal("0.25")])
+    assert parts == [Decimal("0.444444445"), Decimal("0.333333333"), Decimal("0.222222222")]
+    assert reference.split(Decimal(-1), [None, None, None]) == [
+        Decimal("-0.333333334"),
+        *[Decimal("-0.333333333")] * 2,
+    ]
+    assert reference.split(Decimal("0.000000005"), [Decimal(0), Decimal(1)]) == [Decimal(0), Decimal("0.000000005")]
+
+
+def test_opens_worked_by_hand() -> None:
+    def opened(unit: str | None, *automated: bool | None) -> list[Row]:
+        return [{"event_name": "open", "ad_unit_id": unit, "is_automated": machine} for machine in automated]
+
+    own, of_a, of_b = opened(None, True, None), opened("a", False, True, True), opened("b", None)
+    assert reference.container_opens(own + of_a + of_b) == reference.Opens("container", 2, 1)
+    assert reference.container_opens(of_a + of_b) == reference.Opens("placement", 4, 2)
+    assert reference.placement_opens(of_b, own + of_a + of_b) == reference.Opens("placement", 1, 0)
+    assert reference.placement_opens([], own + of_a + of_b) == reference.Opens("container", 2, 1)
+    assert reference.placement_opens([], of_a + of_b) == reference.Opens("container", 4, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from revenue_pipeline_tests.sql_fixture import (
@@ -359,40 +359,55 @@ class Shown:
     estimate: int | None
 
 
+@dataclass(frozen=True)
+class Key:
+    """One key of the ledger: its imported total in units, and its impressions."""
+
+    total: int
+    impressions: Sequence[Shown]
+
+    @property
+    def exact_shares(self) -> list[Fraction]:
+        """The share of each impression, as the last bracket of the contract's allocation rules says it."""
+        estimates = [each.estimate for each in self.impressions if each.estimate is not None]
+        count, estimated, whole = len(self.impressions), len(estimates), sum(estimates)
+        return [
+            Fraction(self.total, count)
+            if each.estimate is None or not whole
+            else Fraction(self.total * estimated * each.estimate, count * whole)
+            for each in self.impressions
+        ]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("properties")
 
 
-def split(folder: Path, total: int, impressions: Sequence[Shown]) -> dict[tuple[int, str], int]:
-    """Let the warehouse split `total` units, and give the units of each impression."""
-    days = {-1: DAY_BEFORE, 0: DAY, 1: NEXT_DAY}
+def split(folder: Path, keys: Sequence[Key]) -> list[list[int]]:
+    """Let the warehouse split the keys, a country each, and give the units of their impressions."""
     sql = SqlFixture(folder, PARTNERS)
-    for each in impressions:
-        estimate = None if each.estimate is None else _money(each.estimate)
-        sql.insert("raw.events", impression(each.id, estimate=estimate, day=days[each.day], report_date=DAY))
-    sql.insert("raw.partner_revenue", reported(_money(total)))
+    days = {-1: DAY_BEFORE, 0: DAY, 1: NEXT_DAY}
+    for number, key in enumerate(keys):
+        at = {"partner": "countries", "country": str(number)}
+        for each in key.impressions:
+            estimate = None if each.estimate is None else _money(each.estimate)
+            # Ids name an event on its day, whatever its key.
+            name = f"{each.id}/{number}"
+            sql.insert("raw.events", impression(name, estimate=estimate, day=days[each.day], report_date=DAY, **at))
+        sql.insert("raw.partner_revenue", reported(_money(key.total), **at))
     rows = sql.run(LEDGER, ALLOCATION)
-    return {((row["event_date"] - DAY).days, row["event_id"]): int(row["revenue"] * UNITS) for row in rows}
-
-
-def exact_shares(total: int, impressions: Sequence[Shown]) -> list[Fraction]:
-    """Give the share of each impression, as the contract says it in its last bracket."""
-    estimates = [each.estimate for each in impressions if each.estimate is not None]
-    count, estimated, whole = len(impressions), len(estimates), sum(estimates)
+    units = {(row["event_date"], row["event_id"]): int(row["revenue"] * UNITS) for row in rows}
+    assert len(units) == len(rows) == sum(len(key.impressions) for key in keys)
     return [
-        Fraction(total, count)
-        if each.estimate is None or not whole
-        else Fraction(total * estimated * each.estimate, count * whole)
-        for each in impressions
+        [units[days[each.day], f"{each.id}/{number}"] for each in key.impressions] for number, key in enumerate(keys)
     ]
 
 
-def assert_exact(parts: dict[tuple[int, str], int], total: int, impressions: Sequence[Shown]) -> None:
-    assert len(parts) == len(impressions)
-    assert sum(parts.values()) == total
-    for each, exact in zip(impressions, exact_shares(total, impressions), strict=True):
-        assert abs(parts[each.day, each.id] - exact) <= 1
+def assert_exact(parts: Sequence[int], key: Key) -> None:
+    assert sum(parts) == key.total
+    for part, exact in zip(parts, key.exact_shares, strict=True):
+        assert abs(part - exact) <= 1
 
 
 def _money(units: int) -> str:
@@ -405,45 +420,45 @@ ESTIMATES = st.none() | st.just(0) | st.integers(0, 20) | st.integers(0, 10**12)
 IMPRESSIONS = st.lists(
     st.builds(Shown, st.sampled_from([-1, 0, 1]), st.text("ab1", min_size=1, max_size=3), ESTIMATES),
     min_size=1,
-    max_size=12,
+    max_size=9,
     unique_by=lambda each: (each.day, each.id),
 )
-property_settings = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+KEYS = st.lists(st.builds(Key, TOTALS, IMPRESSIONS), min_size=1, max_size=10)
+# A run costs as much for ten keys as for one.
+few_runs = settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 
 
-@given(total=TOTALS, impressions=IMPRESSIONS)
-@example(total=-1, impressions=[Shown(0, "a", None), Shown(0, "b", 0)])
-@property_settings
-def test_parts_sum_to_the_whole_and_each_is_within_a_unit(
-    folder: Path, total: int, impressions: list[Shown]
-) -> None:
-    assert_exact(split(folder, total, impressions), total, impressions)
+@given(keys=KEYS)
+@example(keys=[Key(-1, [Shown(0, "a", None), Shown(0, "b", 0)])])
+@few_runs
+def test_parts_sum_to_the_whole_and_each_is_within_a_unit(folder: Path, keys: list[Key]) -> None:
+    for parts, key in zip(split(folder, keys), keys, strict=True):
+        assert_exact(parts, key)
 
 
-PRIMES = [1_000_003, 1_000_000_007, 999_999_999_989]
-
-
-@given(total=st.integers(10**11, 10**16), whole=st.sampled_from(PRIMES), without_estimate=st.integers(0, 3))
-@property_settings
-def test_shares_just_below_a_whole_unit_are_exact(folder: Path, total: int, whole: int, without_estimate: int) -> None:
-    # With T * w = -1 modulo W the exact share lies 1 / W below a whole unit, where any rounding shows.
-    total -= total % whole == 0
+def just_below_a_whole_unit(total: int, whole: int, without_estimate: int) -> Key:
+    """With T * w = -1 modulo W the exact share of w lies 1 / W below a whole unit, where any rounding shows."""
+    total += total % whole == 0
     weight = -pow(total, -1, whole) % whole
-    impressions = [Shown(0, "a", whole - weight), Shown(0, "b", weight)]
-    impressions += [Shown(0, f"c{n}", None) for n in range(without_estimate)]
-    parts = split(folder, total, impressions)
-    assert_exact(parts, total, impressions)
-    if not without_estimate:
-        assert parts[0, "b"] == total * weight // whole
+    rest = [Shown(0, f"c{n}", None) for n in range(without_estimate)]
+    return Key(total, [Shown(0, "a", whole - weight), Shown(0, "b", weight), *rest])
 
 
-@given(total=TOTALS, impressions=IMPRESSIONS, order=st.randoms(use_true_random=False))
-@settings(property_settings, max_examples=15)
-def test_the_order_of_rows_changes_nothing(
-    folder: Path, total: int, impressions: list[Shown], order: "st.random.Random"
-) -> None:
-    shuffled = list(impressions)
-    order.shuffle(shuffled)
-    assert split(folder, total, shuffled) == split(folder, total, impressions)
+PRIMES = st.sampled_from([1_000_003, 1_000_000_007, 999_999_999_989])
+HARD_KEYS = st.builds(just_below_a_whole_unit, st.integers(10**11, 10**16), PRIMES, st.integers(0, 3))
+
+
+@given(keys=st.lists(HARD_KEYS, min_size=10, max_size=20))
+@few_runs
+def test_shares_just_below_a_whole_unit_are_exact(folder: Path, keys: list[Key]) -> None:
+    for parts, key in zip(split(folder, keys), keys, strict=True):
+        assert_exact(parts, key)
+        if len(parts) == 2:
+            assert parts[1] == key.exact_shares[1].__floor__()
+
+
+@given(keys=KEYS)
+@settings(few_runs, max_examples=5)
+def test_the_order_of_rows_changes_nothing(folder: Path, keys: list[Key]) -> None:
+    backwards = [Key(key.total, key.impressions[::-1]) for key in keys]
+    assert split(folder, backwards) == [parts[::-1] for parts in split(folder, keys)]

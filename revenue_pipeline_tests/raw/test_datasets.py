@@ -13,7 +13,8 @@ CONTRACT = {
     ),
     "costs": "cost_date* channel* campaign_id app_id platform country cost* currency* impressions clicks installs",
     "partner_revenue": (
-        "partner* report_date* revenue* currency app_id platform country ad_format ad_unit_id user_id impressions clicks"
+        "partner* report_date* revenue* currency app_id platform country ad_format ad_unit_id user_id "
+        "impressions clicks"
     ),
     "fx_rates": "rate_date* currency* rate*",
 }

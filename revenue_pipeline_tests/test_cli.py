@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from revenue_pipeline_tests.conftest import ACME, Land, impression
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Type a command in the folder of the test, as a person does."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-c", "from revenue_pipeline.cli import main; main()", *arguments]
+        variables = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment}
+        return subprocess.run(
+            program, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Path:
+    document = {
+        "start_date": "2026-11-01",
+        "storage": {"warehouse": "warehouse.duckdb", "landing": "landing", "archive": "archive"},
+        "partners": {"acme": ACME},
+    }
+    path = tmp_path / "revenue_pipeline.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def land_a_day(land_csv: Land, day: str, total: str = "0.08") -> None:
+    land_csv("events", day, [
+        impression(f"1 of {day}", day, revenue="0.01"),
+        impression(f"2 of {day}", day, revenue="0.03"),
+        {**impression(f"3 of {day}", day), "event_name": "open"},
+    ])  # fmt: skip
+    land_csv("partner_revenue", day, [
+        {"partner": "acme", "report_date": day, "revenue": total, "app_id": "game"},
+    ])  # fmt: skip
+
+
+def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Path, land_csv: Land) -> None:
+    land_a_day(land_csv, "2026-11-05")
+
+    done = command("run", "--start", "2026-11-05", "--end", "2026-11-05", "--as-of", "2026-11-05")
+    assert done.returncode == 0, done.stderr
+    assert "2026-11-05: done" in done.stderr
+
+    table = command("report", "rpm").stdout
+    assert "80.0000" in table
+
+    header, row = command("report", "rpm", "--format", "csv").stdout.splitlines()
+    assert header.split(",")[:4] == ["event_date", "level", "container_id", "ad_unit_id"]
+    assert dict(zip(header.split(","), row.split(","), strict=True))["revenue"] == "0.080000000"
+
+    (cell,) = json.loads(command("report", "ctr", "--format", "json").stdout)
+    assert (cell["event_date"], cell["revenue"], cell["ctr"], cell["is_final"]) == (
+        "2026-11-05",
+        "0.080000000",
+        0.0,
+        False,
+    )
+    assert command("report", "rpm", "--start", "2026-11-06", "--format", "json").stdout == "[]\n"
+
+    status = command("status", "--as-of", "2026-11-08").stdout
+    assert "acme" in status
+    assert "closed" in status
+    assert "100.0%" in status
+    assert "exact" in status
+
+
+def test_refresh_runs_the_trailing_window_and_what_is_not_settled(
+    command: Command, settings_file: Path, land_csv: Land
+) -> None:
+    land_a_day(land_csv, "2026-11-05")
+    land_a_day(land_csv, "2026-11-12")
+    assert command("run", "--start", "2026-11-05", "--end", "2026-11-05", "--as-of", "2026-11-05").returncode == 0
+
+    refreshed = command("refresh", "--as-of", "2026-11-12")
+
+    assert refreshed.returncode == 0, refreshed.stderr
+    cells = json.loads(command("report", "rpm", "--format", "json").stdout)
+    assert [(cell["event_date"], cell["is_final"]) for cell in cells] == [("2026-11-05", True), ("2026-11-12", False)]
+
+
+def test_a_failed_import_is_told_and_ends_non_zero(command: Command, settings_file: Path, land_csv: Land) -> None:
+    land_a_day(land_csv, "2026-11-05")
+    broken = land_csv("partner_revenue", "2026-11-05", [{"partner": "acme"}], name="broken.parquet")
+
+    done = command("run", "--start", "2026-11-05", "--end", "2026-11-05")
+
+    assert done.returncode == 1
+    assert "raw/partner_revenue/acme import_succeeded" in done.stderr
+    assert broken.name in done.stderr
+    assert "Land it again" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "--start", "2026-11-06", "--end", "2026-11-05"), "lies before --start"),
+        (("run", "--start", "2026-10-01", "--end", "2026-10-01"), "2026-10-01 is before start_date"),
+        (("run", "--start", "2026-11-05", "--end", "2026-11-05", "--select", 'key:"no/such"'), "selects no asset"),
+        (("report", "rpm"), "nothing is published yet"),
+        (("report", "nonsense"), "there are ctr, rpm"),
+        (("simulator", "--fault", "nonsense"), "see --list-faults"),
+    ],
+)
+def test_a_mistake_is_one_line_not_a_traceback(
+    command: Command, settings_file: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_in_the_settings_names_the_key(command: Command, settings_file: Path) -> None:
+    settings_file.write_text(settings_file.read_text() + "reporting: {timezone: Mars/Olympus}\n")
+    done = command("status")
+    assert done.returncode == 2
+    assert "reporting.timezone: 'Mars/Olympus' is not a time zone" in done.stderr
+
+
+def test_the_simulator_lists_its_faults(command: Command) -> None:
+    done = command("simulator", "--list-faults")
+    assert done.returncode == 0
+    assert "rate_limited" in done.stdout
+    assert "truncated" in done.stdout
+
+
+def test_help_is_quick_to_say_what_there_is(command: Command) -> None:
+    said = command("--help").stdout
+    for name in ("demo", "run", "refresh", "report", "status", "simulator"):
+        assert name in said
