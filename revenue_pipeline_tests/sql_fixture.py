@@ -1,8 +1,8 @@
 """Runs one `.sql` table on rows that a test writes by hand, in a real warehouse.
 
-    sql = SqlFixture(tmp_path, partners={"max": AGGREGATED})
-    sql.insert("raw.events", impression("e1", estimate="0.5"))
-    rows = sql.run("core.reconciled_estimates", as_of=DAY)
+sql = SqlFixture(tmp_path, partners={"max": AGGREGATED})
+sql.insert("raw.events", impression("e1", estimate="0.5"))
+rows = sql.run("core.reconciled_estimates", as_of=DAY)
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import attach_settings_tables, parameters
+from revenue_pipeline.sql import load_sql
 from revenue_pipeline.sql_asset import check_file
 from revenue_pipeline.warehouse import Warehouse, replace_window
 
@@ -32,8 +33,8 @@ DAY_BEFORE, NEXT_DAY = DAY - timedelta(days=1), DAY + timedelta(days=1)
 LAST_OPEN, FIRST_CLOSED = DAY + timedelta(days=2), DAY + timedelta(days=3)
 """As-of dates around the end of the default import window of DAY."""
 
-AGGREGATED = {"connector": "files", "granularity": "aggregated"}
-USER_LEVEL = {"connector": "files", "granularity": "user_level"}
+AGGREGATED: Row = {"connector": "files", "granularity": "aggregated"}
+USER_LEVEL: Row = {"connector": "files", "granularity": "user_level"}
 
 LOG = logging.getLogger(__name__)
 TABLES = {table.name: table for table in (*core.TABLES, *reports.TABLES)}
@@ -101,6 +102,15 @@ class SqlFixture:
         with self._warehouse.writing(LOG, "a test") as connection:
             self._insert_pending(connection)
             return _rows(connection, query.query, {name: values[name] for name in query.parameter_names})
+
+    def describe(self, path: Path) -> dict[str, str]:
+        """Give the columns of a file's SELECT, and the types that the warehouse finds in them."""
+        sql = load_sql(path)
+        values = sql.parameters(parameters(self.settings, Window.of_day(DAY), DAY))
+        with self._warehouse.writing(LOG, "a test") as connection:
+            return {
+                row["column_name"]: row["column_type"] for row in _rows(connection, f"DESCRIBE {sql.select}", values)
+            }
 
     def ask(self, query: str) -> list[Row]:
         with self._warehouse.writing(LOG, "a test") as connection:

@@ -11,8 +11,8 @@ from revenue_pipeline.partners import connectors
 from revenue_pipeline.raw.accounts import FILES, landing_rules, open_connector
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates
+from revenue_pipeline.raw.files import LandingFolder
 from revenue_pipeline.raw.land import land, record_rejected
-from revenue_pipeline.raw.landing import LandingFolder
 from revenue_pipeline.raw.partner_revenue import PARTNER_REVENUE, Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.settings import Settings

@@ -8,7 +8,8 @@ import duckdb
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import FX_RATES
-from revenue_pipeline.raw.landing import LandingFolder, Rules, read_landed
+from revenue_pipeline.raw.files import LandingFolder
+from revenue_pipeline.raw.landing import Rules, read_landed
 from revenue_pipeline.warehouse import quoted
 
 OLDEST_RATE_DAYS = 7

@@ -11,15 +11,14 @@ import duckdb
 from revenue_pipeline.partitions import Window, contiguous
 from revenue_pipeline.raw.datasets import EVENTS, REJECTED_ROWS, Dataset
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates, rate_days
-from revenue_pipeline.raw.landing import (
+from revenue_pipeline.raw.files import (
     LandingError,
     LandingFolder,
-    Rules,
     folder_date_of,
     forget_unreadable_lines,
-    read_landed,
     unreadable_lines,
 )
+from revenue_pipeline.raw.landing import Rules, read_landed
 from revenue_pipeline.warehouse import append_new, replace_window
 
 

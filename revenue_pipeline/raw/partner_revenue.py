@@ -20,7 +20,8 @@ from revenue_pipeline.partners.base import Connector, PartnerError, RevenueRow, 
 from revenue_pipeline.raw.accounts import landing_rules, open_connector
 from revenue_pipeline.raw.datasets import PARTNER_REVENUE_FILES
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates
-from revenue_pipeline.raw.landing import LandingError, LandingFolder, read_landed
+from revenue_pipeline.raw.files import LandingError, LandingFolder
+from revenue_pipeline.raw.landing import read_landed
 from revenue_pipeline.settings import MappedColumn, Settings
 from revenue_pipeline.warehouse import Column, Log, Table, append, quoted, remember_written, replace_window
 

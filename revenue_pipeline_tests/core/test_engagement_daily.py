@@ -300,4 +300,8 @@ def test_only_the_days_of_the_run_and_events_with_a_meaning_here_count(sql: SqlF
 def test_days_of_one_run_are_counted_apart(sql: SqlFixture) -> None:
     sql.insert("raw.events", *events("open", 1), *events("ad_impression", 1, unit="top", day=NEXT_DAY))
     rows = sql.run(ENGAGEMENT, last=NEXT_DAY)
-    assert pick(rows, "event_date", "ad_unit_id", "opens") == [(DAY, None, 1), (NEXT_DAY, None, 0), (NEXT_DAY, "top", 0)]
+    assert pick(rows, "event_date", "ad_unit_id", "opens") == [
+        (DAY, None, 1),
+        (NEXT_DAY, None, 0),
+        (NEXT_DAY, "top", 0),
+    ]

@@ -13,8 +13,9 @@ import pytest
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import EVENTS, LANDED, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.files import LandingFolder
 from revenue_pipeline.raw.land import Landed, land, record_rejected
-from revenue_pipeline.raw.landing import LandingFolder, Rules, read_landed
+from revenue_pipeline.raw.landing import Rules, read_landed
 from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
 from revenue_pipeline.warehouse import WRITTEN_DAYS
 

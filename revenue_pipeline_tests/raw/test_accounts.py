@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from revenue_pipeline.raw.accounts import currency_of, landing_rules, open_connector, timezone_of
 from revenue_pipeline.settings import Settings, SettingsError
 
+SECRET = "s3cret"
 FILES: dict[str, Any] = {"connector": "files", "granularity": "user_level"}
 API: dict[str, Any] = {
     "connector": "applovin_max",
@@ -17,7 +18,7 @@ API: dict[str, Any] = {
 }
 
 
-def settings_with(secret: str = "s3cret", **partners: dict[str, Any]) -> Settings:
+def settings_with(secret: str = SECRET, **partners: dict[str, Any]) -> Settings:
     reporting = {"timezone": "Asia/Tokyo", "currency": "JPY"}
     loaded = Settings.model_validate({"start_date": "2026-10-01", "reporting": reporting, "partners": partners})
     return loaded.model_copy(update={"secrets": {"KEY": SecretStr(secret)}})

@@ -8,6 +8,7 @@ import sys
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import COSTS, FX_RATES
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates, rate_days
-from revenue_pipeline.raw.landing import LandingError, LandingFolder, converted_amount
+from revenue_pipeline.raw.files import LandingError, LandingFolder
+from revenue_pipeline.raw.values import converted_amount
 from revenue_pipeline.warehouse import WarehouseError
 from revenue_pipeline_tests.raw.conftest import COST_HEADER, DAY, UTC_RULES, Lake
 
@@ -130,13 +132,11 @@ def test_a_large_total_is_converted_as_long_as_the_result_fits_its_column(lake: 
 @settings(max_examples=60, deadline=None)
 def test_sql_converts_as_decimal_arithmetic_does(amount: Decimal, rate: Decimal) -> None:
     exact = Context(prec=60)
-    expected = exact.quantize(exact.multiply(amount, rate), NINE_DIGITS, ROUND_HALF_UP) if rate else Decimal(0)
+    expected = exact.multiply(amount, rate).quantize(NINE_DIGITS, ROUND_HALF_UP, exact)
     assert converted_by_sql(amount, int(rate.scaleb(12))) == expected
 
 
 def converted_by_sql(amount: Decimal, rate_units: int) -> Decimal:
-    import duckdb
-
     sql = converted_amount("amount", "rate_units")
     literals = f"CAST('{amount:f}' AS DECIMAL(18,9)) AS amount, CAST({rate_units} AS HUGEINT) AS rate_units"
     found: Decimal = duckdb.execute(f"SELECT {sql} FROM (SELECT {literals})").fetchall()[0][0]
@@ -149,8 +149,7 @@ def test_a_late_events_rate_is_that_of_its_own_day() -> None:
     )
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
-def test_a_partners_rates_do_not_depend_on_the_machines_time_zone(lake: Lake, zone: str) -> None:
+def test_a_partners_rates_do_not_depend_on_the_machines_time_zone(lake: Lake) -> None:
     row = "SELECT TIMESTAMPTZ '2026-10-05 00:00:00+00' AS rate_date, 'EUR' AS currency, 1.5::DECIMAL(18,9) AS rate"
     lake.put_parquet("fx_rates", "a.parquet", row)
     code = (
@@ -167,7 +166,7 @@ def test_a_partners_rates_do_not_depend_on_the_machines_time_zone(lake: Lake, zo
 
     told = subprocess.run(
         [sys.executable, "-c", code, str(lake.landing)],
-        env={**os.environ, "TZ": zone},
+        env={**os.environ, "TZ": "America/New_York"},
         capture_output=True,
         text=True,
         check=False,

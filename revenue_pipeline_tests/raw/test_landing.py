@@ -19,8 +19,9 @@ import pytest
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import COSTS, EVENTS, FX_RATES, PARTNER_REVENUE_FILES
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates
+from revenue_pipeline.raw.files import LandingError, LandingFolder
 from revenue_pipeline.raw.land import record_rejected
-from revenue_pipeline.raw.landing import LandingError, LandingFolder, Rules, day_start
+from revenue_pipeline.raw.landing import Rules, day_start
 from revenue_pipeline_tests.raw.conftest import COST_HEADER, DAY, EVENT_HEADER, TEN, Lake
 
 
@@ -102,8 +103,9 @@ def test_every_text_format_reads_as_the_same_row(lake: Lake, tmp_path: Path, suf
             "0.123456789::DECIMAL(18,9) AS revenue, 'USD' AS currency, TRUE AS is_automated"
         ),
         (
-            "SELECT '007' AS event_id, 'ad_impression' AS event_name, TIMESTAMPTZ '2026-10-05 12:00:00+02' AS event_time, "
-            "'de' AS country, 'iOS' AS platform, 'BANNER' AS ad_format, '' AS user_id, "
+            "SELECT '007' AS event_id, 'ad_impression' AS event_name, "
+            "TIMESTAMPTZ '2026-10-05 12:00:00+02' AS event_time, 'de' AS country, "
+            "'iOS' AS platform, 'BANNER' AS ad_format, '' AS user_id, "
             "0.123456789::DOUBLE AS revenue, 'USD' AS currency, 1 AS is_automated"
         ),
     ],

@@ -45,7 +45,7 @@ def test_adjusted_opens_count_in_fractions(sql: SqlFixture) -> None:
 def test_a_container_divides_the_sums_of_its_placements(sql: SqlFixture) -> None:
     # 1 click in 10 opens and 8 in 20 are 9 in 30: 0.3, which is not the mean of 0.1 and 0.4.
     for unit, opens, clicks in (("top", 10, 1), ("foot", 20, 8)):
-        at = {"container_id": "letter", "ad_unit_id": unit}
+        at: Row = {"container_id": "letter", "ad_unit_id": unit}
         sql.insert("raw.events", *(event(f"open {unit} {n}", "open", **at) for n in range(opens)))
         sql.insert("raw.events", *(event(f"click {unit} {n}", "ad_click", **at) for n in range(clicks)))
     rows = sql.run(ENGAGEMENT, CTR)

@@ -50,7 +50,7 @@ def test_adjusted_opens_count_in_fractions(sql: SqlFixture) -> None:
 def test_a_container_divides_the_sums_of_its_placements(sql: SqlFixture) -> None:
     # Placements at 1 / 10 and 8 / 20 have 100 and 400; together they are 9 / 30, which is 300 and not their mean.
     for unit, opens, revenue in (("top", 10, "1"), ("foot", 20, "8")):
-        at = {"container_id": "letter", "ad_unit_id": unit}
+        at: Row = {"container_id": "letter", "ad_unit_id": unit}
         sql.insert("raw.events", *(event(f"{unit} {n}", "open", **at) for n in range(opens)))
         paid = {"report_date": DAY, "event_date": DAY, "partner": "max", "status": "verified", "revenue": revenue}
         sql.insert("core.allocated_revenue", paid | at)

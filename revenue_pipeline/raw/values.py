@@ -1,0 +1,155 @@
+"""How the text (or the native value) of a landed field is read: as SQL, one reader for each kind of field."""
+
+from __future__ import annotations
+
+import re
+
+from revenue_pipeline.raw.datasets import Field, Kind
+from revenue_pipeline.warehouse import quoted
+
+WHITESPACE = "E' \\t\\n\\r\\x0b\\x0c'"
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+NOT_FINITE = r"[+-]?(nan|inf|infinity)"
+BASIC_ISO_FORMATS = "['%Y%m%dT%H%M%S%z', '%Y%m%dT%H%M%SZ', '%Y%m%dT%H%M%S']"
+NANO = 1_000_000_000
+LARGEST_COUNT = 2**63 - 1
+
+
+def is_native(kind: Kind, physical: str) -> bool:
+    """Whether a Parquet column can be taken as it is, without going through text."""
+    if kind in (Kind.AMOUNT, Kind.TOTAL):
+        decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", physical)
+        return decimal is not None and int(decimal[2]) <= 9 and int(decimal[1]) - int(decimal[2]) <= 9
+    natives = {
+        Kind.INSTANT: ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "DATE"),
+        Kind.DAY: ("DATE",),
+        Kind.FLAG: ("BOOLEAN",),
+    }
+    return physical in natives.get(kind, ())
+
+
+def read(each: Field, text: str, physical: str) -> list[str]:
+    """Write how a field is read from its text (or native value): the value first, then its flags."""
+    name, kind = each.name, each.kind
+    parts = _READERS.get(kind, _read_text)(name, text, physical, kind)
+    if each.required:
+        parts.append(f"{text} IS NULL AS {name}_missing")
+    return parts
+
+
+def _read_text(name: str, text: str, _physical: str, kind: Kind) -> list[str]:
+    change = {Kind.UPPER_TEXT: f"upper({text})", Kind.LOWER_TEXT: f"lower({text})"}
+    return [f"{change.get(kind, text)} AS {name}"]
+
+
+def _read_json(name: str, text: str, _physical: str, _kind: Kind) -> list[str]:
+    return [f"{text} AS {name}", f"NOT coalesce(json_valid({text}), TRUE) AS {name}_unreadable"]
+
+
+def _read_flag(name: str, text: str, physical: str, kind: Kind) -> list[str]:
+    if physical != "VARCHAR":
+        return [f"{text} AS {name}"]
+    value = f"TRY_CAST(lower({text}) AS {kind.type})"
+    return [f"{value} AS {name}", f"{text} IS NOT NULL AND {value} IS NULL AS {name}_unreadable"]
+
+
+def _read_instant(name: str, text: str, physical: str, _kind: Kind) -> list[str]:
+    if physical == "VARCHAR":
+        # Words such as `infinity` and `epoch` are instants to DuckDB, not to us.
+        looks_right = f"regexp_matches({text}, '^[0-9]{{4}}')"
+        parsed = (
+            f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), CAST(try_strptime({text}, {BASIC_ISO_FORMATS}) AS TIMESTAMPTZ))"
+        )
+        value = f"CASE WHEN {looks_right} THEN timezone('UTC', {parsed}) END"
+    elif physical == "TIMESTAMP WITH TIME ZONE":
+        value = f"timezone('UTC', {text})"
+    else:
+        value = text if physical == "TIMESTAMP" else f"CAST({text} AS TIMESTAMP)"
+    # The years a calendar has on every engine, with a day to spare for time zones.
+    usable = f"CASE WHEN {value} BETWEEN TIMESTAMP '0001-01-03' AND TIMESTAMP '9999-12-29' THEN {value} END"
+    return [f"{usable} AS {name}", f"{text} IS NOT NULL AND {usable} IS NULL AS {name}_unreadable"]
+
+
+def _read_day(name: str, text: str, physical: str, _kind: Kind) -> list[str]:
+    if physical == "DATE":
+        return [f"{text} AS {name}"]
+    value = f"CASE WHEN regexp_matches({text}, '^[0-9]{{4}}-') THEN TRY_CAST({text} AS DATE) END"
+    return [f"{value} AS {name}", f"{text} IS NOT NULL AND {value} IS NULL AS {name}_unreadable"]
+
+
+def _read_count(name: str, text: str, _physical: str, _kind: Kind) -> list[str]:
+    number = f"TRY_CAST({text} AS DECIMAL(38,6))"
+    is_whole = f"coalesce({number} = floor({number}), regexp_full_match({text}, {quoted(NUMBER)}))"
+    return [
+        f"CASE WHEN {number} BETWEEN 0 AND {LARGEST_COUNT} AND {is_whole} THEN CAST({number} AS BIGINT) END AS {name}",
+        f"{text} IS NOT NULL AND NOT {is_whole} AS {name}_unreadable",
+        f"{text} IS NOT NULL AND coalesce({number} NOT BETWEEN 0 AND {LARGEST_COUNT}, TRUE) AS {name}_out_of_range",
+    ]
+
+
+def _read_money(name: str, text: str, physical: str, kind: Kind) -> list[str]:
+    not_finite = f"{name}_not_finite"
+    if physical != "VARCHAR":
+        return [f"CAST({text} AS {kind.type}) AS {name}", f"{text} < 0 AS {name}_negative", f"FALSE AS {not_finite}"]
+    number = f"TRY_CAST({text} AS DECIMAL(38,9))"
+    is_number = f"({number} IS NOT NULL OR regexp_full_match({text}, {quoted(NUMBER)}))"
+    is_not_finite = f"coalesce(regexp_full_match(lower({text}), {quoted(NOT_FINITE)}), FALSE)"
+    # Only an estimate says `bad_estimate` to what is not finite; elsewhere it is no number.
+    is_estimate = "coalesce(event_name_text = 'ad_impression', FALSE)" if kind is Kind.AMOUNT else "FALSE"
+    return [
+        f"TRY_CAST({number} AS {kind.type}) AS {name}",
+        f"{is_number} AND coalesce({number} < 0, starts_with({text}, '-')) AS {name}_negative",
+        f"{is_not_finite} AS {not_finite}",
+        f"{text} IS NOT NULL AND NOT {is_number} AND NOT ({is_not_finite} AND {is_estimate}) AS {name}_unreadable",
+        f"{text} IS NOT NULL AND TRY_CAST({number} AS {kind.type}) IS NULL AND {is_number} AS {name}_out_of_range",
+    ]
+
+
+def _read_rate(name: str, text: str, physical: str, kind: Kind) -> list[str]:
+    number = f"TRY_CAST({text} AS {kind.type})"
+    is_number = f"({number} IS NOT NULL OR regexp_full_match({text}, {quoted(NUMBER)}))"
+    return [
+        f"{number} AS {name}",
+        f"{text} IS NOT NULL AND NOT {is_number} AS {name}_unreadable",
+        f"{text} IS NOT NULL AND coalesce({number} <= 0, TRUE) AS {name}_out_of_range",
+    ]
+
+
+_READERS = {
+    Kind.JSON: _read_json,
+    Kind.FLAG: _read_flag,
+    Kind.INSTANT: _read_instant,
+    Kind.DAY: _read_day,
+    Kind.COUNT: _read_count,
+    Kind.AMOUNT: _read_money,
+    Kind.TOTAL: _read_money,
+    Kind.RATE: _read_rate,
+}
+
+
+def converted_amount(amount: str, rate_units: str) -> str:
+    """Write amount x rate, rounded half away from zero to 9 digits, from exact integer units; NULL on overflow.
+
+    The rate is in units of 10^-12, the amount in units of 10^-9; the product is divided by 10^12 with rounding.
+    """
+    units = f"CAST(abs({amount}) * {NANO} AS HUGEINT)"
+    rounded = f"(({units} * {rate_units} * 2 + 1000000000000) // 2000000000000)"
+    whole = f"CAST({rounded} // {NANO} AS DECIMAL(38,9))"
+    part = f"CAST({rounded} % {NANO} AS DECIMAL(18,0)) * CAST(0.000000001 AS DECIMAL(10,9))"
+    value = f"TRY({whole} + {part})"
+    return f"CASE WHEN {amount} < 0 THEN -{value} ELSE {value} END"
+
+
+def trimmed(text: str) -> str:
+    """Write a text without white space at its ends, NULL when nothing is left."""
+    # Trimming every text of ten million rows takes longer than reading them: look at the two ends first.
+    return (
+        f"CASE WHEN {text} < '!' OR right({text}, 1) < '!' THEN nullif(trim({text}, {WHITESPACE}), '') ELSE {text} END"
+    )
+
+
+def day_in(zone: str, instant: str) -> str:
+    """Write the calendar day of a UTC timestamp expression in the time zone `zone`."""
+    if zone == "UTC":
+        return f"CAST({instant} AS DATE)"
+    return f"CAST(timezone({quoted(zone)}, timezone('UTC', {instant})) AS DATE)"

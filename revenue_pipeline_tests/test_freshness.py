@@ -1,0 +1,87 @@
+"""How far numbers can be trusted, read from a published copy that a real run made."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from revenue_pipeline.freshness import partner_days, stale_days
+from revenue_pipeline.partitions import Window
+from revenue_pipeline.run import run_graph
+from revenue_pipeline.settings import Settings
+from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
+
+FIRST, SECOND = date(2026, 11, 5), date(2026, 11, 6)
+DAYS = Window.between(FIRST, SECOND)
+
+
+def total(day: str, revenue: str) -> dict[str, Any]:
+    return {"partner": "acme", "report_date": day, "revenue": revenue, "app_id": "game"}
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings(partners={"acme": ACME, "slow": {**ACME, "import_window_days": 10}})
+
+
+def test_nothing_published_is_told(settings: Settings) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing is published"):
+        partner_days(settings, FIRST)
+    with pytest.raises(FileNotFoundError, match="nothing is published"):
+        stale_days(settings)
+
+
+def test_partner_days_and_stale_days_follow_the_runs(settings: Settings, land_csv: Land) -> None:
+    rows = [
+        impression("1", "2026-11-05", revenue="0.5"),
+        impression("2", "2026-11-05", revenue="0.5", app_id="other"),
+        impression("3", "2026-11-05", revenue="3", partner="slow"),
+        impression("4", "2026-11-05", revenue="1", partner="nobody"),
+    ]
+    land_csv("events", "2026-11-05", rows)
+    land_csv("partner_revenue", "2026-11-05", [total("2026-11-05", "1.5")])
+    bad = land_csv("partner_revenue", "2026-11-06", [total("2026-11-06", "1")], name="bad.parquet")
+    as_of = date(2026, 11, 6)
+    run_graph(settings, DAYS, as_of)
+
+    days = {(day.partner, day.report_date): day for day in partner_days(settings, as_of)}
+    acme = days["acme", FIRST]
+    assert (acme.is_closed, acme.imported_revenue, acme.difference) == (False, Decimal("1.5"), 0)
+    assert acme.last_imported_at is not None
+    assert (acme.verified_share, acme.estimated_share, acme.expired_share) == (0.75, 0.25, 0.0)
+    failed = days["acme", SECOND]
+    assert failed.import_error is not None
+    assert bad.name in failed.import_error
+    assert (failed.last_imported_at, failed.imported_revenue, failed.verified_share) == (None, 0, None)
+    slow, nobody = days["slow", FIRST], days["nobody", FIRST]
+    assert (slow.estimated_share, slow.is_closed, nobody.estimated_share) == (1.0, False, 1.0)
+    assert stale_days(settings) == []
+
+    later = date(2026, 11, 8)  # three days after the first
+    closed = {(day.partner, day.report_date): day.is_closed for day in partner_days(settings, later)}
+    assert [closed[key] for key in (("acme", FIRST), ("slow", FIRST), ("nobody", FIRST), ("acme", SECOND))] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert [(day.partner, day.report_date) for day in partner_days(settings, later, SECOND, SECOND)] == [
+        ("acme", SECOND),
+        ("slow", SECOND),
+    ] or {day.report_date for day in partner_days(settings, later, SECOND, SECOND)} == {SECOND}
+
+    # One day's events are landed again, and nothing after them is run.
+    land_csv("events", "2026-11-05", rows[:1])
+    run_graph(settings, Window.of_day(FIRST), as_of, 'key:"raw/events" or key:"published/reports"')
+    print(stale_days(settings))
+    stale = {(each.table, each.day): each.newer for each in stale_days(settings)}
+    assert "raw.events 2026-11-05" in stale["core.reconciled_estimates", FIRST]
+    assert ("core.reconciled_estimates", SECOND) in stale  # its day reads the events of the day before
+
+    run_graph(settings, DAYS, as_of)
+    assert stale_days(settings) == []
+    assert Path(bad).is_file()
