@@ -505,7 +505,8 @@ def exact_shares(whole: Decimal, estimates: Sequence[Decimal | None]) -> list[Fr
         return [Fraction(units(whole), len(estimates)) for _ in estimates]
     mean = sum(given, Fraction(0)) / len(given)
     weights = [mean if estimate is None else Fraction(estimate) for estimate in estimates]
-    return [units(whole) * weight / sum(weights) for weight in weights]
+    for_each_weight = units(whole) / sum(weights, Fraction(0))
+    return [for_each_weight * weight for weight in weights]
 
 
 def split(whole: Decimal, estimates: Sequence[Decimal | None]) -> list[Decimal]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -82,44 +83,49 @@ class SqlFixture:
 
     def write(self, *names: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> None:
         """Replace the days `first` to `last` of these tables, in this order."""
-        window = Window.between(first, last)
-        values = parameters(self.settings, window, as_of)
-        with self._warehouse.writing(LOG, "a test") as connection:
-            self._insert_pending(connection)
-            for name in names:
-                sql = TABLES[name].sql
-                replace_window(connection, TABLES[name].table, sql.select, sql.parameters(values), window, as_of)
+        with self._writing() as connection:
+            self._replace(connection, names, as_of, Window.between(first, last))
 
     def run(self, *names: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> list[Row]:
         """The same, and give every row of the last table."""
-        self.write(*names, as_of=as_of, first=first, last=last)
-        return self.ask(f"SELECT * FROM {names[-1]} ORDER BY ALL")
+        with self._writing() as connection:
+            self._replace(connection, names, as_of, Window.between(first, last))
+            return _rows(connection, f"SELECT * FROM {names[-1]} ORDER BY ALL")
 
-    def bad_rows(self, room: str, check: str, as_of: date = DAY, first: date = DAY, last: date = DAY) -> list[Row]:
+    def bad_rows(self, room: str, check: str, first: date = DAY, last: date = DAY) -> list[Row]:
         """Give what the check `<room>/checks/<check>.sql` finds in the days `first` to `last`."""
         query = check_file(room, check)
-        values = parameters(self.settings, Window.between(first, last), as_of)
-        with self._warehouse.writing(LOG, "a test") as connection:
-            self._insert_pending(connection)
+        values = parameters(self.settings, Window.between(first, last), last)
+        with self._writing() as connection:
             return _rows(connection, query.query, {name: values[name] for name in query.parameter_names})
 
     def describe(self, path: Path) -> dict[str, str]:
         """Give the columns of a file's SELECT, and the types that the warehouse finds in them."""
         sql = load_sql(path)
         values = sql.parameters(parameters(self.settings, Window.of_day(DAY), DAY))
-        with self._warehouse.writing(LOG, "a test") as connection:
-            return {
-                row["column_name"]: row["column_type"] for row in _rows(connection, f"DESCRIBE {sql.select}", values)
-            }
+        with self._writing() as connection:
+            described = _rows(connection, f"DESCRIBE {sql.select}", values)
+        return {row["column_name"]: row["column_type"] for row in described}
 
     def ask(self, query: str) -> list[Row]:
-        with self._warehouse.writing(LOG, "a test") as connection:
+        with self._writing() as connection:
             return _rows(connection, query)
 
-    def _insert_pending(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for statement, values in self._pending:
-            connection.execute(statement, values)
-        self._pending.clear()
+    @contextmanager
+    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._warehouse.writing(LOG, "a test") as connection:
+            for statement, values in self._pending:
+                connection.execute(statement, values)
+            self._pending.clear()
+            yield connection
+
+    def _replace(
+        self, connection: duckdb.DuckDBPyConnection, names: Iterable[str], as_of: date, window: Window
+    ) -> None:
+        values = parameters(self.settings, window, as_of)
+        for name in names:
+            sql = TABLES[name].sql
+            replace_window(connection, TABLES[name].table, sql.select, sql.parameters(values), window, as_of)
 
 
 @cache

@@ -6,7 +6,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -188,10 +187,10 @@ def test_a_column_that_was_added_leaves_the_copy_readable(deployment: Deployment
         connection.execute("DROP TABLE reports.sales")
     wider = Table(SALES.name, "day", (*COLUMNS, Column("more", "VARCHAR")), SALES.meaning)
     newer = Deployment(deployment.folder, (wider, OTHER, WRITTEN_DAYS))
-    newer.write(Window.of_day(DAY), 2, wider)
+    newer.write(Window.of_day(day(1)), 2, wider)
     newer.publish()
 
-    assert newer.copy.read("SELECT revenue, more FROM reports.sales WHERE day = DATE '2026-10-05'").fetchall() == [
+    assert newer.copy.read("SELECT revenue, more FROM reports.sales WHERE day = DATE '2026-10-06'").fetchall() == [
         (2, None)
     ]
 
@@ -251,17 +250,20 @@ def test_files_that_no_reader_can_need_any_more_are_removed_on_whatever_day_they
 
 READER = """
 import sys, time
+from pathlib import Path
 import duckdb
-path, seconds = sys.argv[1], float(sys.argv[2])
-print("ready", flush=True)
-seen, reads, end = set(), 0, time.monotonic() + seconds
-while time.monotonic() < end:
+path, stop, end = sys.argv[1], Path(sys.argv[2]), time.monotonic() + 30
+seen, reads = set(), 0
+while not stop.exists() and time.monotonic() < end:
     with duckdb.connect(path, read_only=True) as connection:
         for _ in range(3):
             rows = connection.execute("SELECT count(*), min(revenue), max(revenue) FROM reports.sales").fetchall()
             assert rows[0][0] == 7 and rows[0][1] == rows[0][2], rows
             seen.add(int(rows[0][1]))
             reads += 1
+    time.sleep(0.02)
+    if reads == 3:
+        print("reading", flush=True)
 print(reads, len(seen))
 """
 
@@ -269,9 +271,10 @@ print(reads, len(seen))
 def test_readers_in_other_processes_see_the_old_state_or_the_new_one_and_never_wait(deployment: Deployment) -> None:
     deployment.write(WEEK, 1)
     deployment.publish()
+    stop = deployment.folder / "stop"
     readers = [
         subprocess.Popen(
-            [sys.executable, "-c", READER, str(deployment.copy.path), "2.5"],
+            [sys.executable, "-c", READER, str(deployment.copy.path), str(stop)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -280,19 +283,16 @@ def test_readers_in_other_processes_see_the_old_state_or_the_new_one_and_never_w
     ]
     for reader in readers:
         assert reader.stdout is not None
-        assert reader.stdout.readline() == "ready\n"
+        assert reader.stdout.readline() == "reading\n"
 
-    stop = threading.Event()
-    threading.Timer(2.5, stop.set).start()
-    revenue = 1
-    while not stop.is_set():
-        revenue += 1
+    for revenue in range(2, 6):
         deployment.write(WEEK, revenue)
         deployment.write(WEEK, revenue, OTHER)
         deployment.publish()
+    stop.touch()
 
     for reader in readers:
-        told, errors = reader.communicate(timeout=20)
+        told, errors = reader.communicate(timeout=30)
         assert reader.returncode == 0, errors
         reads, states = map(int, told.split())
         assert reads > 3

@@ -6,30 +6,36 @@ Nothing is guessed: the columns come from a file's own schema or header, never f
 from __future__ import annotations
 
 import csv
-import io
+import gzip
+import re
+import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import fsspec
+import zstandard
 
 from revenue_pipeline.raw.values import WHITESPACE
 from revenue_pipeline.warehouse import quoted
 
-# No byte of a text file is this one, so a line of it is one column.
+# No byte of a text file is this one, so a line of it is one column; lines may end as they like.
 LINE_READER = (
-    "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', columns = {line: 'VARCHAR'}"
+    "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false, "
+    "columns = {line: 'VARCHAR'}"
 )
 LONGEST_LINE = "max_line_size = 16777216"
 UNREADABLE_LINES = "store_rejects = true, rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_files'"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
-# A number right after a key, which only a key can stand before: nothing inside a text looks like that.
-JSON_NUMBER = r'([^\\]"\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
+# Every text of a line is consumed as a whole, so that a number is found where a value begins and nowhere else.
+JSON_NUMBERS = r'("(?:[^"\\]|\\.)*"\s*:\s*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|("(?:[^"\\]|\\.)*")'
+PATH_COLUMN = "revenue_pipeline_landed_path"
+BYTES_AT_ONCE = 1 << 20
 
 
 class LandingError(Exception):
@@ -105,8 +111,8 @@ class Source:
     broken: tuple[str, str] | None = None
 
 
-FOLDER_DATE = r"CAST(regexp_extract(landed_path, 'date=(\d{4}-\d{2}-\d{2})/[^/]*$', 1) AS DATE)"
-FILE = "regexp_extract(landed_path, '[^/]*$')"
+FOLDER_DATE = rf"CAST(regexp_extract({PATH_COLUMN}, 'date=(\d{{4}}-\d{{2}}-\d{{2}})/[^/]*$', 1) AS DATE)"
+FILE = f"regexp_extract({PATH_COLUMN}, '[^/]*$')"
 
 
 def sources(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list[Source]:
@@ -118,15 +124,17 @@ def sources(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for path in files:
         try:
-            groups[_shape(connection, path)].append(path)
-        except duckdb.Error as error:  # noqa: PERF203  which file it is must be told
+            shape = _shape(connection, path)
+        except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, zlib.error, zstandard.ZstdError) as error:
             raise _unreadable(path, error) from error
+        if shape is not None:
+            groups[shape].append(path)
     makers = {"parquet": _parquet_source, "csv": _csv_source, "ndjson": _ndjson_source}
     return [makers[str(shape[0])](shape, paths) for shape, paths in groups.items()]
 
 
-def _shape(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[object, ...]:
-    """Say what must be equal for files to be read together: format, compression, columns and their types."""
+def _shape(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[object, ...] | None:
+    """Say what must be equal for files to be read together; None for a file without a line in it."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1], "none") if suffixes else "none"
     suffix = (suffixes[-2:-1] or [""])[0] if compression != "none" else (suffixes[-1:] or [""])[0]
@@ -138,14 +146,79 @@ def _shape(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[object, ..
         )
     if kind == "parquet":
         described = connection.execute(f"DESCRIBE SELECT * FROM {_read_parquet([path])}").fetchall()
-        return kind, compression, tuple((row[0], row[1]) for row in described)
-    header = connection.execute(
-        f"SELECT line FROM read_csv([{quoted(path)}], {LINE_READER}, {LONGEST_LINE}, ignore_errors = true, "
-        f"compression = '{compression}') LIMIT 1"
-    ).fetchall()
+        return kind, tuple((row[0], row[1]) for row in described)
+    look = _look_at_text(path, compression)
+    if look is None:
+        return None
     if kind == "ndjson":
         return kind, compression
-    return kind, compression, tuple(next(csv.reader(io.StringIO(header[0][0].lstrip("\ufeff")))) if header else ())
+    header = next(csv.reader([look.first_line.decode("utf-8-sig")]))
+    return kind, compression, tuple(header), look.blank_lines, look.has_mixed_ends
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a text file shows before it is read: its first line that is not blank, and the blank ones before it."""
+
+    first_line: bytes
+    blank_lines: int
+    has_mixed_ends: bool
+
+
+def _look_at_text(path: str, compression: str) -> _Look | None:
+    """Run through a text file to its end, which also finds out whether it was cut off; None when it holds no line.
+
+    DuckDB takes a zstd file that was cut off for a whole one, and refuses lines that end in different ways.
+    """
+    first_line, blank_lines = b"", 0
+    beginning, is_beginning = b"", True
+    line_feeds = pairs = 0
+    last = b""
+    for chunk in _chunks(path, compression):
+        line_feeds += chunk.count(b"\n")
+        pairs += (last + chunk).count(b"\r\n")
+        last = chunk[-1:]
+        if is_beginning:
+            beginning += chunk
+            *whole, rest = beginning.split(b"\n")
+            for line in whole:
+                if line.strip(b" \t\r\xef\xbb\xbf"):
+                    first_line, is_beginning = line, False
+                    break
+                blank_lines += 1
+            beginning = rest
+    if is_beginning:
+        first_line = beginning
+    if not first_line.strip(b" \t\r\xef\xbb\xbf"):
+        return None
+    return _Look(first_line.rstrip(b"\r"), blank_lines, 0 < pairs < line_feeds)
+
+
+def _chunks(path: str, compression: str) -> Iterator[bytes]:
+    with fsspec.open(path, "rb") as compressed:
+        if compression == "none":
+            yield from iter(lambda: compressed.read(BYTES_AT_ONCE), b"")
+            return
+        if not compressed.read(1):
+            raise EOFError("it is empty, which no compressed file is")
+        compressed.seek(0)
+        if compression == "gzip":
+            with gzip.GzipFile(fileobj=compressed) as stream:
+                yield from iter(lambda: stream.read(BYTES_AT_ONCE), b"")
+        else:
+            yield from _zstd_chunks(compressed)
+
+
+def _zstd_chunks(compressed: IO[bytes]) -> Iterator[bytes]:
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while data := compressed.read(BYTES_AT_ONCE):
+        while data:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+    if not frame.eof:
+        raise EOFError("it is cut off")
 
 
 def _unreadable(path: str, error: Exception) -> LandingError:
@@ -155,22 +228,28 @@ def _unreadable(path: str, error: Exception) -> LandingError:
 
 def _read_parquet(paths: Sequence[str]) -> str:
     # The reader must not take the folder's name for a column, nor bytes without a charset for anything but text.
-    return f"read_parquet({_list(paths)}, filename = 'landed_path', hive_partitioning = false, binary_as_string = true)"
+    return (
+        f"read_parquet({_list(paths)}, filename = '{PATH_COLUMN}', hive_partitioning = false, binary_as_string = true)"
+    )
 
 
 def _parquet_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
-    columns = [(name, kind) for name, kind in shape[2] if name != "landed_path"]
+    columns = [(name, kind) for name, kind in shape[1] if name != PATH_COLUMN]
     types = {_normal_name(name): (identifier(name), kind) for name, kind in reversed(columns)}
     return Source(_read_parquet(paths), types, *_gathered([name for name, _ in columns]))
 
 
 def _csv_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
-    names = _distinct_names(shape[2])
+    _, compression, header, blank_lines, has_mixed_ends = shape
+    names = _distinct_names(header)
     columns = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
+    every = ", ".join(identifier(name) for name in names)
+    # Looking at every column keeps DuckDB from skipping one, and with it a line that breaks there.
     relation = (
-        f"read_csv({_list(paths)}, auto_detect = false, header = false, skip = 1, delim = ',', quote = '\"', "
-        f"escape = '\"', nullstr = '', columns = {{{columns or 'nothing: VARCHAR'}}}, filename = 'landed_path', "
-        f"compression = '{shape[1]}', {LONGEST_LINE}, {UNREADABLE_LINES})"
+        f"(SELECT * FROM read_csv({_list(paths)}, auto_detect = false, header = false, skip = {blank_lines + 1}, "
+        f"delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}}, "
+        f"filename = '{PATH_COLUMN}', compression = '{compression}', strict_mode = {not has_mixed_ends}, "
+        f"{LONGEST_LINE}, {UNREADABLE_LINES}) WHERE hash({every}) IS NOT NULL)"
     )
     types = {_normal_name(name): (identifier(name), "VARCHAR") for name in reversed(names)}
     return Source(relation, types, *_gathered(names))
@@ -185,14 +264,16 @@ def _gathered(names: Sequence[str]) -> tuple[str, str]:
 
 def _ndjson_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
     lines = (
-        f"(SELECT line, landed_path, "
+        f"(SELECT line, {PATH_COLUMN}, "
         f"CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE FALSE END AS is_row "
-        f"FROM read_csv({_list(paths)}, {LINE_READER}, {LONGEST_LINE}, filename = 'landed_path', "
+        f"FROM read_csv({_list(paths)}, {LINE_READER}, {LONGEST_LINE}, filename = '{PATH_COLUMN}', "
         f"compression = '{shape[1]}', {UNREADABLE_LINES}) WHERE trim(line, {WHITESPACE}) <> '')"
     )
-    # DuckDB reads a JSON number as a double: quoted first, it stays the text it was.
-    exact = f"regexp_replace(line, {quoted(JSON_NUMBER)}, '\\1\"\\2\"', 'g')"
-    relation = f"(SELECT line, {exact} AS exact_line, landed_path FROM {lines} WHERE is_row)"
+    # DuckDB reads a JSON number as a double: quoted first, it stays the text it was. No line of JSON holds the byte 1,
+    # which marks both ends of a number, and stands twice before a text that is followed by none.
+    marked = f"regexp_replace(line, {quoted(JSON_NUMBERS)}, '\\1\x01\\2\x01\\3', 'g')"
+    exact = f"replace(replace({marked}, '\x01\x01', ''), '\x01', '\"')"
+    relation = f"(SELECT line, {exact} AS exact_line, {PATH_COLUMN} FROM {lines} WHERE is_row)"
     return Source(
         relation, {"line": ("line", "NDJSON")}, "line", "landed_row", broken=(f"{lines} WHERE NOT is_row", "line")
     )
@@ -208,14 +289,20 @@ def _normal_name(name: str) -> str:
 
 
 def _distinct_names(names: Sequence[str]) -> list[str]:
-    seen: dict[str, int] = defaultdict(int)
+    taken = {_normal_name(name) for name in names}
+    seen: set[str] = set()
     distinct = []
     for name in names:
-        seen[_normal_name(name)] += 1
-        repeat = seen[_normal_name(name)]
-        distinct.append(name if repeat == 1 and name else f"{name or 'column'}_{repeat}")
+        candidate, repeat = name or "column", 1
+        while _normal_name(candidate) in seen or (repeat > 1 and _normal_name(candidate) in taken):
+            repeat += 1
+            candidate = f"{name or 'column'}_{repeat}"
+        seen.add(_normal_name(candidate))
+        distinct.append(candidate)
     return distinct
 
 
 def _list(paths: Sequence[str]) -> str:
-    return "[" + ", ".join(quoted(path) for path in paths) + "]"
+    # A name may hold characters that are patterns to DuckDB; in brackets they are themselves.
+    literal = (re.sub(r"([*?\[])", r"[\1]", path) for path in paths)
+    return "[" + ", ".join(quoted(path) for path in literal) + "]"

@@ -45,6 +45,7 @@ def land(
         LandingError: a file cannot be read, or an amount has no exchange rate; nothing was changed.
     """
     landing.register(connection)
+    forget_unreadable_lines(connection)
     if dataset.converted:
         load_exchange_rates(connection, landing, rate_days(window, rules.late_arrival_days), rules)
     try:
@@ -64,12 +65,15 @@ def record_rejected(
     """Add the unusable rows of the folders of `window` to `raw.rejected_rows`, each once; give how many were new."""
     folders = landing.files(dataset.name, window.days)
     files = [path for paths in folders.values() for path in paths]
-    forget_unreadable_lines(connection)
     rejected = read_landed(connection, dataset, files, rules).rejected
     # Counting reads only the columns that rules look at, and mostly there is nothing to write.
     found = connection.execute(f"SELECT count(*) FROM ({rejected})").fetchall()[0][0]
     connection.execute(f"CREATE OR REPLACE TEMP TABLE newly_rejected AS {rejected} {'' if found else 'LIMIT 0'}")
-    broken = [(folder_date_of(path), path.rpartition("/")[2], line) for path, line in unreadable_lines(connection)]
+    broken = [
+        (folder_date_of(path), path.rpartition("/")[2], line)
+        for path, line in unreadable_lines(connection)
+        if path in files
+    ]
     if broken:
         connection.executemany(
             "INSERT INTO newly_rejected SELECT ?, ?, 'unreadable', CAST(to_json(?) AS VARCHAR)", broken
@@ -171,7 +175,7 @@ def _once_per_day(connection: duckdb.DuckDBPyConnection, arrived: str) -> str:
         f"""
         CREATE OR REPLACE TEMP TABLE first_of_repeated AS
         SELECT * FROM {arrived} WHERE hash(event_id) IN (SELECT id_hash FROM repeated_hashes)
-        QUALIFY row_number() OVER (PARTITION BY event_date, event_id ORDER BY event_time, {smallest}) = 1
+        QUALIFY row_number() OVER (PARTITION BY event_date, event_id ORDER BY event_time, {smallest}, folder_date) = 1
         """
     )
     return (

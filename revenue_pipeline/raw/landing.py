@@ -208,7 +208,10 @@ class _Reading:
 
     def _json_text(self, each: Field) -> str:
         if each.kind is not Kind.JSON:
-            return trimmed(f"fields.{identifier(each.name)}")
+            # An object or a list stays as it was written, without the quotes around its numbers.
+            value = f"fields.{identifier(each.name)}"
+            as_written = f"line ->> {quoted(f'$.{each.name}')}"
+            return trimmed(f"CASE WHEN left({value}, 1) IN ('{{', '[') THEN {as_written} ELSE {value} END")
         path = quoted(f"$.{each.name}")
         return f"CASE json_type(line, {path}) WHEN 'NULL' THEN NULL ELSE {trimmed(f'line ->> {path}')} END"
 
@@ -222,7 +225,7 @@ class _Reading:
             return column
         if physical == "VARCHAR":
             return trimmed(column)
-        if each.kind is Kind.JSON and physical.startswith(("STRUCT", "MAP")):
+        if each.kind is Kind.JSON and (physical.startswith(("STRUCT", "MAP")) or physical.endswith("]")):
             return f"CAST(to_json({column}) AS VARCHAR)"
         return trimmed(f"CAST({column} AS VARCHAR)")
 

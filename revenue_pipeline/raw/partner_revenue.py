@@ -200,6 +200,7 @@ def _converted(
 def _exchange_rates(settings: Settings, window: Window) -> dict[tuple[date, str], Decimal]:
     landing = LandingFolder(settings.storage.landing)
     with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         landing.register(connection)
         load_exchange_rates(connection, landing, window, landing_rules(settings))
         rows = connection.execute("SELECT rate_day, rate_currency, rate_units FROM exchange_rates").fetchall()

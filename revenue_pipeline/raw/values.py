@@ -7,11 +7,32 @@ import re
 from revenue_pipeline.raw.datasets import Field, Kind
 from revenue_pipeline.warehouse import quoted
 
-WHITESPACE = "E' \\t\\n\\r\\x0b\\x0c'"
+# What Unicode calls white space, as Python's strip() takes it off.
+WHITESPACE = quoted(
+    "".join(
+        map(
+            chr,
+            (
+                *range(9, 14),
+                *range(28, 33),
+                0x85,
+                0xA0,
+                0x1680,
+                *range(0x2000, 0x200B),
+                0x2028,
+                0x2029,
+                0x202F,
+                0x205F,
+                0x3000,
+            ),
+        )
+    )
+)
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 NOT_FINITE = r"[+-]?(nan|inf|infinity)"
-BASIC_ISO_FORMATS = "['%Y%m%dT%H%M%S%z', '%Y%m%dT%H%M%SZ', '%Y%m%dT%H%M%S']"
+BASIC_ISO = "^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
 NANO = 1_000_000_000
+RATE_UNIT = 1_000_000_000_000
 LARGEST_COUNT = 2**63 - 1
 
 
@@ -57,9 +78,8 @@ def _read_instant(name: str, text: str, physical: str, _kind: Kind) -> list[str]
     if physical == "VARCHAR":
         # Words such as `infinity` and `epoch` are instants to DuckDB, not to us.
         looks_right = f"regexp_matches({text}, '^[0-9]{{4}}')"
-        parsed = (
-            f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), CAST(try_strptime({text}, {BASIC_ISO_FORMATS}) AS TIMESTAMPTZ))"
-        )
+        extended = f"regexp_replace({text}, {quoted(BASIC_ISO)}, '\\1-\\2-\\3T\\4:\\5:\\6')"
+        parsed = f"TRY_CAST({extended} AS TIMESTAMPTZ)"
         value = f"CASE WHEN {looks_right} THEN timezone('UTC', {parsed}) END"
     elif physical == "TIMESTAMP WITH TIME ZONE":
         value = f"timezone('UTC', {text})"
@@ -72,14 +92,15 @@ def _read_instant(name: str, text: str, physical: str, _kind: Kind) -> list[str]
 
 def _read_day(name: str, text: str, physical: str, _kind: Kind) -> list[str]:
     if physical == "DATE":
-        return [f"{text} AS {name}"]
-    value = f"CASE WHEN regexp_matches({text}, '^[0-9]{{4}}-') THEN TRY_CAST({text} AS DATE) END"
+        value = f"CASE WHEN isfinite({text}) THEN {text} END"
+    else:
+        value = f"CASE WHEN regexp_matches({text}, '^[0-9]{{4}}-') THEN TRY_CAST({text} AS DATE) END"
     return [f"{value} AS {name}", f"{text} IS NOT NULL AND {value} IS NULL AS {name}_unreadable"]
 
 
 def _read_count(name: str, text: str, _physical: str, _kind: Kind) -> list[str]:
-    number = f"TRY_CAST({text} AS DECIMAL(38,6))"
-    is_whole = f"coalesce({number} = floor({number}), regexp_full_match({text}, {quoted(NUMBER)}))"
+    is_number, number = _number(text, "DECIMAL(38,18)")
+    is_whole = f"({is_number} AND coalesce({number} = floor({number}), TRUE))"
     return [
         f"CASE WHEN {number} BETWEEN 0 AND {LARGEST_COUNT} AND {is_whole} THEN CAST({number} AS BIGINT) END AS {name}",
         f"{text} IS NOT NULL AND NOT {is_whole} AS {name}_unreadable",
@@ -91,14 +112,13 @@ def _read_money(name: str, text: str, physical: str, kind: Kind) -> list[str]:
     not_finite = f"{name}_not_finite"
     if physical != "VARCHAR":
         return [f"CAST({text} AS {kind.type}) AS {name}", f"{text} < 0 AS {name}_negative", f"FALSE AS {not_finite}"]
-    number = f"TRY_CAST({text} AS DECIMAL(38,9))"
-    is_number = f"({number} IS NOT NULL OR regexp_full_match({text}, {quoted(NUMBER)}))"
+    is_number, number = _number(text, "DECIMAL(38,9)")
     is_not_finite = f"coalesce(regexp_full_match(lower({text}), {quoted(NOT_FINITE)}), FALSE)"
     # Only an estimate says `bad_estimate` to what is not finite; elsewhere it is no number.
     is_estimate = "coalesce(event_name_text = 'ad_impression', FALSE)" if kind is Kind.AMOUNT else "FALSE"
     return [
         f"TRY_CAST({number} AS {kind.type}) AS {name}",
-        f"{is_number} AND coalesce({number} < 0, starts_with({text}, '-')) AS {name}_negative",
+        f"{is_number} AND regexp_matches({text}, '^-[0.]*[1-9]') AS {name}_negative",
         f"{is_not_finite} AS {not_finite}",
         f"{text} IS NOT NULL AND NOT {is_number} AND NOT ({is_not_finite} AND {is_estimate}) AS {name}_unreadable",
         f"{text} IS NOT NULL AND TRY_CAST({number} AS {kind.type}) IS NULL AND {is_number} AS {name}_out_of_range",
@@ -106,13 +126,18 @@ def _read_money(name: str, text: str, physical: str, kind: Kind) -> list[str]:
 
 
 def _read_rate(name: str, text: str, physical: str, kind: Kind) -> list[str]:
-    number = f"TRY_CAST({text} AS {kind.type})"
-    is_number = f"({number} IS NOT NULL OR regexp_full_match({text}, {quoted(NUMBER)}))"
+    is_number, number = _number(text, kind.type)
     return [
         f"{number} AS {name}",
         f"{text} IS NOT NULL AND NOT {is_number} AS {name}_unreadable",
         f"{text} IS NOT NULL AND coalesce({number} <= 0, TRUE) AS {name}_out_of_range",
     ]
+
+
+def _number(text: str, decimal: str) -> tuple[str, str]:
+    """Write whether a text is a number, and its value; NULL for one that is, but too large."""
+    is_number = f"regexp_full_match({text}, {quoted(NUMBER)})"
+    return is_number, f"CASE WHEN {is_number} THEN TRY_CAST({text} AS {decimal}) END"
 
 
 _READERS = {
@@ -128,14 +153,21 @@ _READERS = {
 
 
 def converted_amount(amount: str, rate_units: str) -> str:
-    """Write amount x rate, rounded half away from zero to 9 digits, from exact integer units; NULL on overflow.
+    """Write amount x rate, rounded half away from zero to 9 digits, in exact integers; NULL on overflow.
 
-    The rate is in units of 10^-12, the amount in units of 10^-9; the product is divided by 10^12 with rounding.
+    The rate is in units of 10^-12. Amount and rate are taken apart first, so that no product is larger than the result
+    can be: units * rate / 10^12 = units * whole rate + (units // 10^12) * rest + (units % 10^12) * rest / 10^12.
     """
-    units = f"CAST(abs({amount}) * {NANO} AS HUGEINT)"
-    rounded = f"(({units} * {rate_units} * 2 + 1000000000000) // 2000000000000)"
-    whole = f"CAST({rounded} // {NANO} AS DECIMAL(38,9))"
-    part = f"CAST({rounded} % {NANO} AS DECIMAL(18,0)) * CAST(0.000000001 AS DECIMAL(10,9))"
+    size = f"abs({amount})"
+    units = (
+        f"(CAST(floor({size}) AS HUGEINT) * {NANO} "
+        f"+ CAST(CAST({size} - floor({size}) AS DECIMAL(10,9)) * {NANO} AS HUGEINT))"
+    )
+    rate_whole, rate_rest = f"({rate_units} // {RATE_UNIT})", f"({rate_units} % {RATE_UNIT})"
+    rounded = f"(({units} % {RATE_UNIT} * {rate_rest} * 2 + {RATE_UNIT}) // {2 * RATE_UNIT})"
+    product = f"({units} * {rate_whole} + {units} // {RATE_UNIT} * {rate_rest} + {rounded})"
+    whole = f"CAST({product} // {NANO} AS DECIMAL(38,9))"
+    part = f"CAST({product} % {NANO} AS DECIMAL(18,0)) * CAST(0.000000001 AS DECIMAL(10,9))"
     value = f"TRY({whole} + {part})"
     return f"CASE WHEN {amount} < 0 THEN -{value} ELSE {value} END"
 
@@ -143,9 +175,9 @@ def converted_amount(amount: str, rate_units: str) -> str:
 def trimmed(text: str) -> str:
     """Write a text without white space at its ends, NULL when nothing is left."""
     # Trimming every text of ten million rows takes longer than reading them: look at the two ends first.
-    return (
-        f"CASE WHEN {text} < '!' OR right({text}, 1) < '!' THEN nullif(trim({text}, {WHITESPACE}), '') ELSE {text} END"
-    )
+    last = f"right({text}, 1)"
+    plain = f"{text} >= '!' AND {text} < '\x7f' AND {last} >= '!' AND {last} < '\x7f'"
+    return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {WHITESPACE}), '') END"
 
 
 def day_in(zone: str, instant: str) -> str:

@@ -274,6 +274,16 @@ def test_impressions_of_no_configured_partner_expire_visibly_under_one_key(
     assert pick(rows, *columns) == [(partner, "aggregated", None, None, None, None, None, None, status, 3)]
 
 
+def test_money_of_a_partner_that_the_settings_no_longer_name_still_counts(sql: SqlFixture) -> None:
+    sql.insert("raw.events", impression("e1", "left", country="DE"))
+    sql.insert("raw.partner_revenue", reported("3", "left", country="FR"), reported("4", "gone", user_id="u1"))
+    rows = sql.run(LEDGER)
+    assert pick(rows, "partner", "country", "user_id", "status", "settled_revenue") == [
+        ("gone", None, None, "unallocated", 4),
+        ("left", None, None, "verified", 3),
+    ]
+
+
 def test_the_default_window_of_the_settings_serves_partners_without_one(tmp_path: Path) -> None:
     sql = SqlFixture(tmp_path, {"plain": AGGREGATED}, import_window_days=1)
     sql.insert("raw.events", impression("e1", "plain", estimate="1"), impression("e2", None, estimate="1"))

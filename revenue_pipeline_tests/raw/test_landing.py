@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -214,17 +215,16 @@ def cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-@pytest.mark.parametrize(
-    "name", ["notes.txt", "README", "rows.csv.bz2", "rows.parquet.gz", "rows.csv.tmp", "rows.xlsx", "rows.csv."]
-)
-def test_a_file_of_an_unknown_kind_fails_by_name_and_changes_nothing(lake: Lake, name: str) -> None:
+def test_a_file_of_an_unknown_kind_fails_by_name_and_changes_nothing(lake: Lake) -> None:
     lake.put("events", "good.csv", f"{EVENT_HEADER}\n1,open,{TEN}\n")
     lake.land()
     lake.put("events", "good.csv", f"{EVENT_HEADER}\n2,open,{TEN}\n,,\n")
-    lake.put("events", name, "whatever")
 
-    with pytest.raises(LandingError, match=name.replace(".", r"\.")):
-        lake.land()
+    for name in ("notes.txt", "README", "rows.csv.bz2", "rows.parquet.gz", "rows.csv.tmp", "rows.xlsx", "rows.csv."):
+        path = lake.put("events", name, "whatever")
+        with pytest.raises(LandingError, match=re.escape(f"/{name}: ")):
+            lake.land()
+        path.unlink()
 
     assert lake.event_ids() == ["1"]
     assert lake.reasons() == []
@@ -254,7 +254,8 @@ def test_a_damaged_parquet_file_fails_by_name_and_changes_nothing(lake: Lake, da
     path = lake.put_parquet(
         "events",
         "bad.parquet",
-        f"SELECT CAST(i AS VARCHAR) AS event_id, uuid() AS user_id, {TYPED} FROM range(3000) AS t (i)",
+        f"SELECT CAST(i AS VARCHAR) AS event_id, {TYPED}, CAST(random() AS VARCHAR) AS user_id "
+        "FROM range(3000) AS t (i)",
     )
     path.write_bytes(damage(path.read_bytes()))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from revenue_pipeline.raw.landing import LandingError
+from revenue_pipeline.raw.files import LandingError
 from revenue_pipeline.raw.partner_revenue import Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.simulator import Simulator, World
