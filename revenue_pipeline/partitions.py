@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -81,11 +82,13 @@ def daily_partitions(start: date, timezone: str, last_day: date | None = None) -
     Args:
         start: the first day.
         timezone: the reporting zone, which decides when a day begins.
-        last_day: when given, the partitions end there instead: a replay may run days that the clock has not reached.
+        last_day: when it lies beyond today, the partitions go on to it: a replay may run days that the clock has not
+            reached.
     """
-    if last_day is not None:
-        return dg.DailyPartitionsDefinition(start.isoformat(), end_date=(last_day + ONE_DAY).isoformat())
-    return dg.DailyPartitionsDefinition(start.isoformat(), timezone=timezone, end_offset=1)
+    # An offset of 1 takes in today; Dagster counts it from the clock, whatever end it is given.
+    today = datetime.now(ZoneInfo(timezone)).date()
+    beyond = max(0, (last_day - today).days) if last_day else 0
+    return dg.DailyPartitionsDefinition(start.isoformat(), timezone=timezone, end_offset=1 + beyond)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,16 @@ SECONDS_BEFORE_REMOVAL = 2 * 24 * 3600
 
 @dataclass
 class _Manifest:
-    """Which file holds which day of which table, up to which write of which warehouse."""
+    """Which files hold which day of which table, up to which write of which warehouse.
+
+    `columns` are those that the files of a table have; `superseded` are files that an older copy may still name, with the time since when no newer one does.
+    """
 
     warehouse_id: str
     sequence: int = 0
     files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    superseded: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path, warehouse_id: str) -> _Manifest:
@@ -38,7 +43,18 @@ class _Manifest:
             stored = cls(**json.loads(path.read_text(encoding="utf-8")))
             if stored.warehouse_id == warehouse_id:
                 return stored
+            # The warehouse was made anew: start afresh, and let go of what was published of the old one.
+            for table in stored.files:
+                stored.replace(table, {day: [] for day in stored.files[table]})
+            return cls(warehouse_id, superseded=stored.superseded)
         return cls(warehouse_id)
+
+    def replace(self, table: str, days: Mapping[str, list[str]]) -> None:
+        """Take note of the files that hold these days of a table from now on."""
+        current = self.files.setdefault(table, {})
+        for day, files in days.items():
+            self.superseded.update(dict.fromkeys(current.get(day, []), time.time()))
+            current[day] = files
 
 
 class PublishedCopy:
@@ -65,12 +81,17 @@ class PublishedCopy:
             days_of.setdefault(table_name, []).append(day.isoformat())
         days_of["pipeline.written_days"] = sorted({row[1].isoformat() for row in changed})
         for table in tables:
-            days = days_of.get(table.name, [])
-            manifest.files.setdefault(table.name, {}).update(self._write_days(connection, table, days))
+            columns = [f"{column.name} {column.type}" for column in table.columns]
+            if manifest.columns.get(table.name) == columns:
+                days = days_of.get(table.name, [])
+            else:
+                days = _every_day(connection, table)
+            manifest.columns[table.name] = columns
+            manifest.replace(table.name, self._write_days(connection, table, days))
         manifest.sequence = sequence
         self._replace_catalog(tables, manifest)
+        self._remove_old_files(manifest)
         _write_aside(manifest_path, json.dumps(vars(manifest), indent=0))
-        self._remove_old_files(tables, days_of, manifest)
         return len({(row[0], row[1]) for row in changed})
 
     def read(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
@@ -121,13 +142,16 @@ class PublishedCopy:
         day_type = f"{{'{table.day_column}': DATE}}"
         return f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"
 
-    def _remove_old_files(self, tables: Sequence[Table], days_of: dict[str, list[str]], manifest: _Manifest) -> None:
-        for table in tables:
-            for day in days_of.get(table.name, []):
-                current = {self._folder / file for file in manifest.files[table.name][day]}
-                for path in (self._folder / table.name / f"{table.day_column}={day}").glob("*"):
-                    if path not in current and time.time() - path.stat().st_mtime > SECONDS_BEFORE_REMOVAL:
-                        path.unlink(missing_ok=True)
+    def _remove_old_files(self, manifest: _Manifest) -> None:
+        for file, since in list(manifest.superseded.items()):
+            if time.time() - since > SECONDS_BEFORE_REMOVAL:
+                (self._folder / file).unlink(missing_ok=True)
+                del manifest.superseded[file]
+
+
+def _every_day(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    rows = connection.execute(f"SELECT DISTINCT {table.day_column} FROM {table.name} ORDER BY ALL").fetchall()
+    return [row[0].isoformat() for row in rows]
 
 
 def _write_aside(path: Path, text: str) -> None:

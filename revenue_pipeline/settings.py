@@ -64,7 +64,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Ratio = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, le=1)]
 Money = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, lt=10**9, decimal_places=9)]
 Days = Annotated[int, Field(ge=1, le=400)]
-PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 GrainColumn = Literal["app_id", "platform", "country", "ad_format", "ad_unit_id"]
 MappedColumn = Literal["app_id", "ad_unit_id", "user_id"]
 
@@ -188,7 +188,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Every value as the text it is: YAML would make a float of 0.01 and an octal number of 010.
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  makes nothing but text
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path}: cannot be read as YAML: {reason}") from error
@@ -230,13 +231,19 @@ def _first_line(error: ValidationError) -> str:
     if mistake["type"] == "missing":
         return f"{key}: missing"
     reason = mistake["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(mistake["input"], dict | list) or repr(mistake["input"]) in reason else mistake["input"]
+    is_secret = "credentials" in mistake["loc"]  # somebody may have written the secret itself there
+    given = (
+        ""
+        if is_secret or isinstance(mistake["input"], dict | list) or repr(mistake["input"]) in reason
+        else mistake["input"]
+    )
     return f"{key}: {reason}" + (f" (it is {given!r})" if given != "" else "")
 
 
 def _first_landed_day(landing: Path) -> date:
     # The demo lands the days up to the one it ran on: its partitions begin where its data does.
-    landed = sorted(folder.name.removeprefix("date=") for folder in (landing / "events").glob("date=*"))
+    names = (folder.name.removeprefix("date=") for folder in (landing / "events").glob("date=*"))
+    landed = sorted(name for name in names if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name))
     if landed:
         return date.fromisoformat(landed[0])
     return datetime.now(timezone.utc).date() - timedelta(days=DEMO_DAYS - 1)

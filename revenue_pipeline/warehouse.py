@@ -147,6 +147,7 @@ class Warehouse:
         for table in (WRITTEN_DAYS, *self._tables):
             if table.name not in there:
                 table.create(connection)
+        connection.execute("CREATE SEQUENCE IF NOT EXISTS pipeline.write_number")
         # Tells the published copy when the file is not the one it was made from.
         connection.execute(
             "CREATE TABLE IF NOT EXISTS pipeline.identity AS SELECT CAST(uuid() AS VARCHAR) AS warehouse_id"
@@ -259,15 +260,14 @@ def written_name(table: str, only: Mapping[str, str] | None = None) -> str:
 
 def remember_written(connection: duckdb.DuckDBPyConnection, name: str, window: Window, as_of: date) -> None:
     """Note that the days of `window` were written now: what tells which days of other tables are stale."""
+    number = connection.execute("SELECT nextval('pipeline.write_number')").fetchall()[0][0]
     connection.execute(
         "DELETE FROM pipeline.written_days WHERE table_name = ? AND day >= ? AND day < ?",
         [name, window.start, window.end],
     )
     connection.execute(
-        "INSERT INTO pipeline.written_days "
-        "SELECT $name, day, (SELECT coalesce(max(sequence), 0) + 1 FROM pipeline.written_days), $as_of "
-        "FROM unnest($days) AS days (day)",
-        {"name": name, "as_of": as_of, "days": window.days},
+        "INSERT INTO pipeline.written_days SELECT $name, day, $number, $as_of FROM unnest($days) AS days (day)",
+        {"name": name, "number": number, "as_of": as_of, "days": window.days},
     )
 
 

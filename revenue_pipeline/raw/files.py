@@ -279,6 +279,20 @@ def _ndjson_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
     )
 
 
+def damaged_file(folders: Mapping[date, Sequence[str]]) -> str | None:
+    """Find the Parquet file whose rows cannot be read: DuckDB names none for damage inside a file."""
+    parquet = (path for paths in folders.values() for path in paths if path.endswith(".parquet"))
+    return next((path for path in parquet if _is_damaged(path)), None)
+
+
+def _is_damaged(path: str) -> bool:
+    try:
+        duckdb.execute(f"SELECT bit_xor(hash(landed)) FROM {_read_parquet([path])} AS landed").fetchall()
+    except duckdb.Error:
+        return True
+    return False
+
+
 def identifier(name: str) -> str:
     """Write a column's name as SQL."""
     return '"' + name.replace('"', '""') + '"'

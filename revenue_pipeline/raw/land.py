@@ -14,12 +14,13 @@ from revenue_pipeline.raw.exchange_rates import load_exchange_rates, rate_days
 from revenue_pipeline.raw.files import (
     LandingError,
     LandingFolder,
+    damaged_file,
     folder_date_of,
     forget_unreadable_lines,
     unreadable_lines,
 )
 from revenue_pipeline.raw.landing import Rules, read_landed
-from revenue_pipeline.warehouse import append_new, replace_window
+from revenue_pipeline.warehouse import WarehouseError, append_new, replace_window
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ def land(
         else:
             rows, days = _land_days(connection, dataset, landing, window, rules, as_of)
         rejected = record_rejected(connection, dataset, landing, window, rules)
-    except duckdb.Error as error:
-        raise LandingError(f"{dataset.name} of {window}: {_reason(error)}") from error
+    except (duckdb.Error, WarehouseError) as error:
+        culprit = damaged_file(landing.files(dataset.name, window.widened(1, 1 + rules.late_arrival_days).days))
+        where = f" {culprit}:" if culprit else ""
+        raise LandingError(f"{dataset.name} of {window}:{where} {_reason(error)}") from error
     return Landed(rows, days, rejected)
 
 

@@ -6,11 +6,12 @@ Fetching needs no warehouse and happens outside its lock. A day that cannot be h
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
 
 import duckdb
 
@@ -69,6 +70,7 @@ PARTNER_IMPORTS = Table(
 )
 
 MONEY_DIGITS = Decimal("0.000000001")
+LARGEST_TOTAL = Decimal(10) ** 29
 _EXACT = Context(prec=76)
 
 
@@ -83,7 +85,10 @@ class Batch:
     @property
     def revenue(self) -> Decimal:
         """The sum of its rows, in the reporting currency."""
-        return sum((converted for _, converted in self.rows), Decimal(0))
+        total = Decimal(0)
+        for _, converted in self.rows:
+            total = _EXACT.add(total, converted)
+        return total
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ def fetch_batches(
     if not days:
         return []
     connector = open_connector(settings, partner)
-    rates = _exchange_rates(settings, Window.between(min(days), max(days)))
+    window = Window.between(min(days), max(days))
+    rates = cache(lambda: _exchange_rates(settings, window))  # read only when a row is in another currency
     archive = Archive(settings.storage.archive)
 
     def fetch(day: date) -> Batch | FailedDay | None:
@@ -166,11 +172,17 @@ def _batch(
     partner: str,
     day: date,
     rows: Sequence[RevenueRow],
-    rates: Mapping[tuple[date, str], Decimal],
+    rates: Callable[[], Mapping[tuple[date, str], Decimal]],
 ) -> Batch:
     ours = [_with_our_ids(row, settings.partners[partner].ids) for row in rows]
     converted = [(row, _converted(row, partner, settings.reporting.currency, rates)) for row in ours]
-    return Batch(day, content_id(partner, day, rows), converted)
+    batch = Batch(day, content_id(partner, day, rows), converted)
+    if abs(batch.revenue) >= LARGEST_TOTAL or any(abs(amount) >= LARGEST_TOTAL for _, amount in converted):
+        raise PartnerError(
+            f"{partner} {day}: {batch.revenue} is more than a total can hold, 29 digits before the point.",
+            "Check the unit and the currency that the partner reports in.",
+        )
+    return batch
 
 
 def _with_our_ids(row: RevenueRow, ids: Mapping[MappedColumn, Mapping[str, str]]) -> RevenueRow:
@@ -183,12 +195,12 @@ def _with_our_ids(row: RevenueRow, ids: Mapping[MappedColumn, Mapping[str, str]]
 
 
 def _converted(
-    row: RevenueRow, partner: str, reporting_currency: str, rates: Mapping[tuple[date, str], Decimal]
+    row: RevenueRow, partner: str, reporting_currency: str, rates: Callable[[], Mapping[tuple[date, str], Decimal]]
 ) -> Decimal:
     amount = row.revenue.quantize(MONEY_DIGITS, ROUND_HALF_UP, _EXACT)
     if row.currency == reporting_currency:
         return amount
-    rate = rates.get((row.report_date, row.currency))
+    rate = rates().get((row.report_date, row.currency))
     if rate is None:
         raise PartnerError(
             f"{partner} {row.report_date}: no exchange rate for {row.currency} on that day or in the 7 days before.",
