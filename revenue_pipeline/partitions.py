@@ -82,12 +82,11 @@ def daily_partitions(start: date, timezone: str, last_day: date | None = None) -
     Args:
         start: the first day.
         timezone: the reporting zone, which decides when a day begins.
-        last_day: when it lies beyond today, the partitions go on to it: a replay may run days that the clock has not
-            reached.
+        last_day: when given, the partitions end there instead: a replay may run days that the clock has not reached.
     """
     # An offset of 1 takes in today; Dagster counts it from the clock, whatever end it is given.
     today = datetime.now(ZoneInfo(timezone)).date()
-    beyond = max(0, (last_day - today).days) if last_day else 0
+    beyond = (last_day - today).days if last_day else 0
     return dg.DailyPartitionsDefinition(start.isoformat(), timezone=timezone, end_offset=1 + beyond)
 
 

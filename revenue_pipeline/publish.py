@@ -28,7 +28,8 @@ SECONDS_BEFORE_REMOVAL = 2 * 24 * 3600
 class _Manifest:
     """Which files hold which day of which table, up to which write of which warehouse.
 
-    `columns` are those that the files of a table have; `superseded` are files that an older copy may still name, with the time since when no newer one does.
+    `columns` are those that the files of a table have; `superseded` are files that an older copy may still name, with
+    the time since when no newer one does.
     """
 
     warehouse_id: str
@@ -85,7 +86,8 @@ class PublishedCopy:
             if manifest.columns.get(table.name) == columns:
                 days = days_of.get(table.name, [])
             else:
-                days = _every_day(connection, table)
+                # Days that went with a dropped table go from the copy too.
+                days = sorted({*_every_day(connection, table), *manifest.files.get(table.name, {})})
             manifest.columns[table.name] = columns
             manifest.replace(table.name, self._write_days(connection, table, days))
         manifest.sequence = sequence

@@ -147,7 +147,6 @@ class Warehouse:
         for table in (WRITTEN_DAYS, *self._tables):
             if table.name not in there:
                 table.create(connection)
-        connection.execute("CREATE SEQUENCE IF NOT EXISTS pipeline.write_number")
         # Tells the published copy when the file is not the one it was made from.
         connection.execute(
             "CREATE TABLE IF NOT EXISTS pipeline.identity AS SELECT CAST(uuid() AS VARCHAR) AS warehouse_id"
@@ -260,6 +259,7 @@ def written_name(table: str, only: Mapping[str, str] | None = None) -> str:
 
 def remember_written(connection: duckdb.DuckDBPyConnection, name: str, window: Window, as_of: date) -> None:
     """Note that the days of `window` were written now: what tells which days of other tables are stale."""
+    connection.execute("CREATE SEQUENCE IF NOT EXISTS pipeline.write_number")
     number = connection.execute("SELECT nextval('pipeline.write_number')").fetchall()[0][0]
     connection.execute(
         "DELETE FROM pipeline.written_days WHERE table_name = ? AND day >= ? AND day < ?",

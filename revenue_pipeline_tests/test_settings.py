@@ -199,7 +199,6 @@ PARTNER = "partners: {acme: {connector: files, granularity: aggregated, %s}}"
         ("events: {late_arrival_days: 2.5}", "events.late_arrival_days"),
         ("events: {late_arrival_days: yes}", "events.late_arrival_days"),
         ("cohorts: {start_events: install}", "cohorts.start_events"),
-        ("cohorts: {start_events: [1]}", "cohorts.start_events.0"),
         ("cohorts: {max_days: 0}", "cohorts.max_days"),
         ("mpp_discount: {default: 1.1}", "mpp_discount.default"),
         ("mpp_discount: {default: -0.1}", "mpp_discount.default"),
