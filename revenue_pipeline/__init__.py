@@ -14,5 +14,6 @@ and what they share:
     partitions, run_day         days: windows, partitions, the day a run believes it is
     warehouse, publish          the one writer of the DuckDB file; the copy that people read
     sql, sql_asset, catalog     `.sql` files, the assets made of them, every table there is
-    schedules, definitions, cli what runs when, what Dagster sees, what a person types
+    schedules, definitions      what runs when, what Dagster sees
+    run, freshness, cli         a run in this process, how far numbers can be trusted, what a person types
 """

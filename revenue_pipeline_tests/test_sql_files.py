@@ -78,7 +78,7 @@ def test_a_file_names_known_parameters_only(path: Path) -> None:
     assert named <= set(PARAMETERS)
 
 
-@every_file
+@pytest.mark.parametrize("path", TABLE_FILES, ids=name_of)
 def test_every_column_of_the_last_select_is_cast_and_commented(path: Path) -> None:
     query = parsed(path.read_text())
     assert isinstance(query, exp.Query)

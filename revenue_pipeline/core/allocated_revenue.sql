@@ -4,14 +4,15 @@
 -- With n impressions, k of them estimated, estimates summing to E, and a total T: an estimated impression gets
 -- T * k * e / (n * E), one without an estimate T / n, and all get T / n where E is 0. Each part is rounded towards
 -- zero to whole units of 10^-9; the units left over go to the first impressions by (event_date, event_id).
+-- DECIMAL(27, 9) because its product with a billion is as wide as every engine keeps exactly.
 -- Source: the allocation rules of the data contract, section 3.
 WITH ledger AS (
     SELECT
         *,
         row_number() OVER (ORDER BY report_date, partner) AS key_number,
         CASE WHEN settled_revenue < 0 THEN -1 ELSE 1 END AS direction,
-        CAST(abs(settled_revenue) * 1000000000 AS HUGEINT) AS total_units,
-        CAST(estimated_revenue * 1000000000 AS HUGEINT) AS estimate_units
+        CAST(CAST(abs(settled_revenue) AS DECIMAL(27, 9)) * 1000000000 AS HUGEINT) AS total_units,
+        CAST(CAST(estimated_revenue AS DECIMAL(27, 9)) * 1000000000 AS HUGEINT) AS estimate_units
     FROM core.reconciled_estimates
     WHERE report_date >= $start_date AND report_date < $end_date
 ),
@@ -62,7 +63,7 @@ shares AS (
         *,
         CASE
             WHEN estimate_units > 0 AND estimate IS NOT NULL
-                THEN weighted_total_units * CAST(estimate * 1000000000 AS HUGEINT) // nullif(weight_units, 0)
+                THEN weighted_total_units * CAST(CAST(estimate AS DECIMAL(27, 9)) * 1000000000 AS HUGEINT) // nullif(weight_units, 0)
             ELSE total_units // nullif(sdk_impressions, 0)
         END AS share_units
     FROM matched

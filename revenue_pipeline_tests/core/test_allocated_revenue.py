@@ -104,9 +104,9 @@ def test_leftover_units_go_to_the_first_impressions_by_day_and_id(sql: SqlFixtur
     # Five units over three impressions: one each, and two left over.
     sql.insert(
         "raw.events",
+        impression("b", day=NEXT_DAY, report_date=DAY),
         impression("a", day=NEXT_DAY, report_date=DAY),
         impression("z", day=DAY_BEFORE, report_date=DAY),
-        impression("b", day=NEXT_DAY, report_date=DAY),
     )
     sql.insert("raw.partner_revenue", reported("0.000000005"))
     assert shares(sql) == {"z": Decimal("0.000000002"), "a": Decimal("0.000000002"), "b": Decimal("0.000000001")}
@@ -147,6 +147,13 @@ def test_days_of_one_run_are_split_apart(sql: SqlFixture) -> None:
     sql.insert("raw.partner_revenue", reported("2"), reported("3", report_date=NEXT_DAY))
     rows = sql.run(LEDGER, ALLOCATION, last=NEXT_DAY)
     assert pick(rows, "report_date", "event_date", "revenue") == [(DAY, DAY, 2), (NEXT_DAY, NEXT_DAY, 3)]
+
+
+def test_other_days_are_not_looked_at(sql: SqlFixture) -> None:
+    sql.insert("raw.events", impression("e1", estimate="0.5"), impression("e2", estimate="0.5", day=NEXT_DAY))
+    sql.insert("raw.partner_revenue", *(reported("3", report_date=day) for day in (DAY_BEFORE, DAY, NEXT_DAY)))
+    sql.write(LEDGER, first=DAY_BEFORE, last=NEXT_DAY)
+    assert pick(sql.run(ALLOCATION), "report_date", "event_id", "revenue") == [(DAY, "e1", 3)]
 
 
 def test_money_of_a_user_goes_to_that_user_alone(sql: SqlFixture) -> None:

@@ -126,8 +126,8 @@ def ledger_row(status: str, settled: str, **columns: object) -> dict[str, object
     return {"report_date": DAY, "partner": "max", "status": status, "settled_revenue": settled} | columns
 
 
-def allocated_row(revenue: str) -> dict[str, object]:
-    return {"report_date": DAY, "event_date": DAY, "partner": "max", "revenue": revenue}
+def allocated_row(revenue: str, **columns: object) -> dict[str, object]:
+    return {"report_date": DAY, "event_date": DAY, "partner": "max", "revenue": revenue} | columns
 
 
 def test_imported_money_that_the_ledger_lost_is_a_difference(sql: SqlFixture) -> None:
@@ -149,9 +149,31 @@ def test_imported_money_without_a_ledger_is_a_difference(sql: SqlFixture) -> Non
     assert pick(sql.run(CERTIFICATE), *DIFFERENCES) == [(2, 0)]
 
 
-def test_allocated_money_without_a_ledger_is_a_difference(sql: SqlFixture) -> None:
+def test_allocated_money_without_a_ledger_is_a_difference_and_all_else_is_zero(sql: SqlFixture) -> None:
     sql.insert(ALLOCATION, allocated_row("2"))
-    assert pick(sql.run(CERTIFICATE), *DIFFERENCES) == [(0, 2)]
+    (row,) = sql.run(CERTIFICATE)
+    assert {column: value for column, value in row.items() if value} == {
+        "report_date": DAY,
+        "partner": "max",
+        "allocated_revenue": 2,
+        "allocation_difference": 2,
+    }
+
+
+def test_keys_of_one_status_are_added_up(sql: SqlFixture) -> None:
+    for status in ("verified", "unallocated", "dropped", "estimated", "expired"):
+        for amount in ("1", "2"):
+            sql.insert(LEDGER, ledger_row(status, amount, imported_revenue=amount, estimated_revenue=amount))
+    columns = ("verified_revenue", "unallocated_revenue", "dropped_revenue", "estimated_revenue", "expired_revenue")
+    assert pick(sql.run(CERTIFICATE), *columns, "estimated_keys") == [(3, 3, 3, 3, 3, 2)]
+
+
+def test_other_days_are_not_looked_at(sql: SqlFixture) -> None:
+    for day in (DAY_BEFORE, NEXT_DAY):
+        sql.insert("raw.partner_revenue", reported("1", report_date=day))
+        sql.insert(LEDGER, ledger_row("verified", "1", report_date=day))
+        sql.insert(ALLOCATION, allocated_row("1", report_date=day))
+    assert sql.run(CERTIFICATE) == []
 
 
 def test_each_status_counts_in_its_own_column_alone(sql: SqlFixture) -> None:

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from revenue_pipeline import core, reports
+from revenue_pipeline.catalog import all_tables
+from revenue_pipeline.definitions import JOB, build_defs
+from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS
+from revenue_pipeline.sql_asset import SqlTable, asset_keys, column_lineage
+from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
+
+RPM = next(table for table in reports.TABLES if table.name == "reports.rpm")
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node(key)[:1]
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_a_run_shows_its_days_rows_sums_and_a_preview(make_settings: MakeSettings, land_csv: Land) -> None:
+    settings = make_settings(partners={"acme": ACME})
+    land_csv("events", "2026-11-05", [impression("1", "2026-11-05", revenue="0.25")])
+    job = build_defs(settings).resolve_job_def(JOB)
+
+    result = job.execute_in_process(partition_key="2026-11-05", run_config={
+        "resources": {"run_day": {"config": {"as_of_date": "2026-11-05"}}}
+    })  # fmt: skip
+
+    shown = metadata_of(result, "core__reconciled_estimates")
+    assert shown["window"] == "2026-11-05"
+    assert shown["as_of"] == "2026-11-05"
+    assert shown["dagster/partition_row_count"] == 1
+    assert shown["sum_of_settled_revenue"] == "0.250000000"
+    assert "estimated" in shown["preview"]
+
+
+def test_the_ui_shows_the_sql_and_what_each_column_means(make_settings: MakeSettings) -> None:
+    node = build_defs(make_settings()).resolve_asset_graph().get(RPM.key)
+    assert "FROM core.engagement_daily" in node.metadata["sql"].value
+    schema = node.metadata["dagster/column_schema"]
+    assert [(column.name, column.description) for column in schema.columns][-2] == (
+        "rpm",
+        "Revenue per 1,000 adjusted opens.",
+    )
+
+
+def test_columns_know_the_assets_they_come_from(make_settings: MakeSettings) -> None:
+    settings = make_settings(partners={"acme": ACME, "other": ACME})
+    known = (*all_tables(), PARTNERS, CONTAINERS)
+    lineage = column_lineage(RPM, known, settings).deps_by_column
+    assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["rpm"]} == {
+        ("core/engagement_daily", "revenue"),
+        ("core/engagement_daily", "adjusted_opens"),
+    }
+    ledger = next(table for table in core.TABLES if table.name == "core.reconciled_estimates")
+    sources = {
+        dep.asset_key.to_user_string() for dep in column_lineage(ledger, known, settings).deps_by_column["import_id"]
+    }
+    assert sources == {"raw/partner_revenue/acme", "raw/partner_revenue/other"}
+
+
+def test_one_table_may_have_an_asset_for_each_partner(make_settings: MakeSettings) -> None:
+    settings = make_settings(partners={"acme": ACME, "other": ACME})
+    assert [key.to_user_string() for key in asset_keys("raw.partner_revenue", settings)] == [
+        "raw/partner_revenue/acme",
+        "raw/partner_revenue/other",
+    ]
+    assert [key.to_user_string() for key in asset_keys("raw.events", settings)] == ["raw/events"]
+
+
+@pytest.mark.parametrize("table", [*core.TABLES, *reports.TABLES], ids=lambda table: table.name)
+def test_generated_checks_stop_what_is_downstream(table: SqlTable) -> None:
+    generated = {check.name: check for check in table.all_checks}
+    assert ("rows_are_unique" in generated) == bool(table.unique_by)
+    assert ("ratios_are_finite" in generated) == bool(table.ratios)
+    assert all(generated[name].blocking for name in ("rows_are_unique", "ratios_are_finite") if name in generated)
+
+
+def test_tables_written_together_can_be_selected_alone(make_settings: MakeSettings, land_csv: Land) -> None:
+    settings = make_settings(partners={"acme": ACME})
+    land_csv("events", "2026-11-05", [impression("1", "2026-11-05", revenue="0.25")])
+    job = build_defs(settings).resolve_job_def(JOB)
+    chosen = [dg.AssetKey(["raw", "events"]), dg.AssetKey(["core", "reconciled_estimates"])]
+
+    result = job.execute_in_process(partition_key="2026-11-05", asset_selection=chosen)
+
+    materialized = {event.asset_key for event in result.get_asset_materialization_events()}
+    assert materialized == set(chosen)
