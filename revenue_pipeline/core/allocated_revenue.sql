@@ -58,14 +58,21 @@ matched AS (
     WHERE ledger.sdk_impressions > 0 AND ledger.status IN ('verified', 'estimated')
 ),
 
+-- Only what is written and what ranks goes on, in narrow types: ten million rows are sorted here.
 shares AS (
     SELECT
-        *,
-        CASE
-            WHEN estimate_units > 0 AND estimate IS NOT NULL
-                THEN weighted_total_units * CAST(CAST(estimate AS DECIMAL(27, 9)) * 1000000000 AS HUGEINT) // nullif(weight_units, 0)
-            ELSE total_units // nullif(sdk_impressions, 0)
-        END AS share_units
+        report_date, event_date, event_id, event_time, user_id, partner, app_id, platform, country, ad_format,
+        ad_unit_id, container_id, creative_id, status, key_number, direction,
+        estimate_units > 0 AS is_weighted,
+        CAST(total_units AS BIGINT) AS total_units,
+        CAST(
+            CASE
+                WHEN estimate_units > 0 AND estimate IS NOT NULL
+                    THEN weighted_total_units * CAST(CAST(estimate AS DECIMAL(27, 9)) * 1000000000 AS HUGEINT)
+                        // nullif(weight_units, 0)
+                ELSE total_units // nullif(sdk_impressions, 0)
+            END AS BIGINT
+        ) AS share_units
     FROM matched
     WHERE status = 'verified'
 ),
@@ -87,7 +94,7 @@ allocated AS (
             AS DECIMAL(18, 0)
         ) * CAST(0.000000001 AS DECIMAL(10, 9)) AS revenue,
         status,
-        CASE WHEN estimate_units > 0 THEN 'estimate_weighted' ELSE 'impression_weighted' END AS allocation
+        CASE WHEN is_weighted THEN 'estimate_weighted' ELSE 'impression_weighted' END AS allocation
     FROM ranked
     UNION ALL
     SELECT
