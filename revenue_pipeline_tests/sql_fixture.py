@@ -73,9 +73,10 @@ class SqlFixture:
 
     def insert(self, table: str, *rows: Row) -> None:
         """Add rows; columns that a row does not name are NULL."""
-        for row in rows:
-            places = ", ".join("?" * len(row))
-            self._pending.append((f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", list(row.values())))
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(rows))
+        values = [row.get(column) for row in rows for column in columns]
+        self._pending.append((f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places}", values))
 
     def execute(self, statement: str) -> None:
         """Do what `insert` would be too slow for."""

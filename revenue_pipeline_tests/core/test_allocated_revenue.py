@@ -150,10 +150,13 @@ def test_days_of_one_run_are_split_apart(sql: SqlFixture) -> None:
 
 
 def test_other_days_are_not_looked_at(sql: SqlFixture) -> None:
-    sql.insert("raw.events", impression("e1", estimate="0.5"), impression("e2", estimate="0.5", day=NEXT_DAY))
-    sql.insert("raw.partner_revenue", *(reported("3", report_date=day) for day in (DAY_BEFORE, DAY, NEXT_DAY)))
+    days = (DAY_BEFORE, DAY, NEXT_DAY)
+    sql.insert("raw.events", *(impression(f"e{n}", estimate="0.5", day=day) for n, day in enumerate(days)))
+    for day in days:
+        sql.insert("raw.partner_revenue", reported("3", report_date=day), reported("4", "countries", report_date=day))
     sql.write(LEDGER, first=DAY_BEFORE, last=NEXT_DAY)
-    assert pick(sql.run(ALLOCATION), "report_date", "event_id", "revenue") == [(DAY, "e1", 3)]
+    rows = sql.run(ALLOCATION)
+    assert sorted(pick(rows, "report_date", "partner", "revenue")) == [(DAY, "countries", 4), (DAY, "max", 3)]
 
 
 def test_money_of_a_user_goes_to_that_user_alone(sql: SqlFixture) -> None:
@@ -395,14 +398,17 @@ def split(folder: Path, keys: Sequence[Key]) -> list[list[int]]:
     """Let the warehouse split the keys, a country each, and give the units of their impressions."""
     sql = SqlFixture(folder, PARTNERS)
     days = {-1: DAY_BEFORE, 0: DAY, 1: NEXT_DAY}
+    shown, totals = [], []
     for number, key in enumerate(keys):
         at = {"partner": "countries", "country": str(number)}
         for each in key.impressions:
             estimate = None if each.estimate is None else _money(each.estimate)
             # Ids name an event on its day, whatever its key.
             name = f"{each.id}/{number}"
-            sql.insert("raw.events", impression(name, estimate=estimate, day=days[each.day], report_date=DAY, **at))
-        sql.insert("raw.partner_revenue", reported(_money(key.total), **at))
+            shown.append(impression(name, estimate=estimate, day=days[each.day], report_date=DAY, **at))
+        totals.append(reported(_money(key.total), **at))
+    sql.insert("raw.events", *shown)
+    sql.insert("raw.partner_revenue", *totals)
     rows = sql.run(LEDGER, ALLOCATION)
     units = {(row["event_date"], row["event_id"]): int(row["revenue"] * UNITS) for row in rows}
     assert len(units) == len(rows) == sum(len(key.impressions) for key in keys)

@@ -97,6 +97,28 @@ def test_a_container_sums_its_placements(sql: SqlFixture) -> None:
     }
 
 
+def test_a_container_sums_what_machines_did_and_what_is_still_estimated(sql: SqlFixture) -> None:
+    sql.insert(
+        "raw.events",
+        *events("open", 1, unit="top", is_automated=True),
+        *events("open", 2, unit="foot", is_automated=True),
+        *events("ad_click", 3, unit="top", is_automated=True),
+        *events("ad_click", 4, unit="foot", is_automated=True),
+    )
+    sql.insert(
+        ALLOCATION,
+        money("1", unit="top", status="estimated"),
+        money("2", unit="top", status="estimated"),
+        money("4", unit="top", status="estimated", partner="slow"),
+        money("8", unit="foot", status="estimated"),
+    )
+    assert level_of(sql.run(ENGAGEMENT), "automated_opens", "automated_clicks", "estimated_revenue") == {
+        ("letter", None): (3, 7, 15),
+        ("letter", "top"): (1, 3, 7),
+        ("letter", "foot"): (2, 4, 8),
+    }
+
+
 def test_what_names_no_placement_belongs_to_the_container_alone(sql: SqlFixture) -> None:
     sql.insert(
         "raw.events",
