@@ -423,13 +423,16 @@ def key_of(row: Row, partner: PartnerRules) -> Key:
 def impressions_by_key(events: Iterable[Row], rules: Rules) -> dict[tuple[date, str, Key], list[Row]]:
     """
     "A partner's impressions are matched on the partner's day, whatever the reporting zone is." "Where none is named,
-    the partner is the text `unknown`." The estimate is converted at the rate of "the row's own day (`event_date`)".
+    the partner is the text `unknown`." "The ledger of day `d` reads the `raw.events` days `d-1 … d+1` that are loaded."
+    The estimate is converted at the rate of "the row's own day (`event_date`)".
     """
     found: dict[tuple[date, str, Key], list[Row]] = defaultdict(list)
     for event in (event for event in events if event["event_name"] == "ad_impression"):
         name = event["partner"] or "unknown"
         partner = rules.partner(name)
         day = event["event_time"].astimezone(ZoneInfo(partner.zone)).date()
+        if abs(event["event_date"] - day) > ONE_DAY:
+            continue
         estimate = event["revenue"]
         if estimate is not None:
             estimate = money(converted(estimate, event["currency"], event["event_date"], rules))
