@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import mktime_tz, parsedate_tz
@@ -157,14 +157,17 @@ class PartnerHttp:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Container[int] = range(200, 300),
+        true_status: Callable[[Answer], int] | None = None,
         private: bool = False,
     ) -> Answer:
         """GET `path` (under the base URL, or a whole URL).
 
         Raises PartnerError for every status outside `expect`, after retrying no answer, 429 and 5xx with growing waits.
+        `true_status` is for partners that say in the body what others say with the status (200 around an error, 400
+        around a rate limit): it gives the HTTP status that an answer amounts to, which then decides instead.
         `private` keeps the body, which holds a token, out of the archive.
         """
-        return self._ask("GET", path, expect, private, params=params, headers=headers)
+        return self._ask("GET", path, expect, true_status, private, params=params, headers=headers)
 
     def post(
         self,
@@ -175,10 +178,12 @@ class PartnerHttp:
         json: Any = None,
         data: Mapping[str, str] | None = None,
         expect: Container[int] = range(200, 300),
+        true_status: Callable[[Answer], int] | None = None,
         private: bool = False,
     ) -> Answer:
         """POST a query, as JSON or as a form. Otherwise as `get`, retries included: a query changes nothing."""
-        return self._ask("POST", path, expect, private, params=params, headers=headers, json=json, data=data)
+        request = {"params": params, "headers": headers, "json": json, "data": data}
+        return self._ask("POST", path, expect, true_status, private, **request)
 
     def refusal(self, answer: Answer, status: int | None = None) -> PartnerError:
         """What to raise for an answer that is not the report. `status`: the body's own code, where it has one."""
@@ -187,7 +192,15 @@ class PartnerHttp:
         code = f"HTTP {answer.status}" if status == answer.status else f"HTTP {answer.status} with code {status}"
         return PartnerError(f"{self.subject}: {meaning} ({code}): {answer.excerpt!r}.", remedy)
 
-    def _ask(self, method: str, path: str, expect: Container[int], private: bool, **request: Any) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        expect: Container[int],
+        true_status: Callable[[Answer], int] | None,
+        private: bool,
+        **request: Any,
+    ) -> Answer:
         url = path if re.match("https?://", path) else f"{self._base_url.rstrip('/')}/{path.lstrip('/')}"
         retrying = Retrying(
             retry=retry_if_result(lambda outcome: isinstance(outcome, _Failure) and outcome.is_passing),
@@ -196,26 +209,33 @@ class PartnerHttp:
             before_sleep=self._log_retry,
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
-        outcome: Answer | _Failure = retrying(self._attempt, method, url, expect, private, request)
+        outcome: Answer | _Failure = retrying(self._attempt, method, url, expect, true_status, private, request)
         if isinstance(outcome, Answer):
             return outcome
         if outcome.is_passing and self._options.attempts > 1:
             raise PartnerError(f"{outcome.error.cause} Tried {self._options.attempts} times.", outcome.error.remedy)
         raise outcome.error
 
-    def _attempt(self, method: str, url: str, expect: Container[int], private: bool, request: Any) -> Answer | _Failure:
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        expect: Container[int],
+        true_status: Callable[[Answer], int] | None,
+        private: bool,
+        request: Any,
+    ) -> Answer | _Failure:
         self._throttle.wait()
         timeout = (self._options.connect_timeout, self._options.read_timeout)
         try:
             response = self._session.request(method, url, timeout=timeout, **request)
         except requests.RequestException as error:
             return self._no_answer(error)
-        is_expected = response.status_code in expect
-        answer = self._keep(method, response, private and is_expected)
-        if is_expected:
+        answer = self._keep(method, response, private and response.status_code in expect)
+        status = true_status(answer) if true_status else answer.status
+        if status in expect:
             return answer
-        is_passing = answer.status == 429 or answer.status >= 500
-        return _Failure(self.refusal(answer), is_passing, _asked_wait(answer))
+        return _Failure(self.refusal(answer, status), status == 429 or status >= 500, _asked_wait(answer))
 
     def _keep(self, method: str, response: requests.Response, private: bool) -> Answer:
         scrubbed = b"(kept out of the archive: it holds a token)" if private else self.scrubber.data(response.content)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.http import HttpOptions, PartnerError, PartnerHttp, Throttle
+from revenue_pipeline.partners.http import Answer, HttpOptions, PartnerError, PartnerHttp, Throttle
 from revenue_pipeline_tests.partners.conftest import IMPATIENT, QUICK, SECRET, SLOW, FakeServer, Reply
 
 
@@ -195,6 +195,31 @@ def test_a_connector_may_look_at_a_refusal(server: FakeServer) -> None:
     assert (answer.status, answer.body) == (404, b"no data for the date")
     assert "the partner refused the request (HTTP 404)" in http.refusal(answer).cause
     assert "the partner refused the credentials (HTTP 404 with code 401)" in http.refusal(answer, 401).cause
+
+
+def status_in_body(answer: Answer) -> int:
+    return int(answer.json().get("status", answer.status))
+
+
+@pytest.mark.parametrize("disguise", [Reply({"status": 429}), Reply({"status": 503}, status=400)])
+def test_what_the_body_says_of_the_status_decides_over_retries(server: FakeServer, disguise: Reply) -> None:
+    server.replies = [disguise, Reply({"a": 1})]
+    assert session(server.url).get("report", true_status=status_in_body).json() == {"a": 1}
+    assert len(server.requests) == 2
+
+
+def test_an_error_inside_http_200_is_an_error(server: FakeServer) -> None:
+    server.replies = [Reply({"status": 401, "message": "no such key"})]
+    with pytest.raises(PartnerError) as caught:
+        session(server.url).post("report", json={}, true_status=status_in_body)
+    assert "the partner refused the credentials (HTTP 200 with code 401): " in caught.value.cause
+    assert "no such key" in caught.value.cause
+    assert len(server.requests) == 1
+
+
+def test_a_success_under_an_error_status_is_a_success(server: FakeServer) -> None:
+    server.replies = [Reply({"status": 200}, status=404)]
+    assert session(server.url).get("report", true_status=status_in_body).status == 404
 
 
 def test_an_address_that_cannot_be_asked_is_not_tried_again() -> None:
