@@ -6,6 +6,7 @@ The rooms, in the order that data flows through them; every arrow between them i
     raw         lands what partners and files say                       -> schema raw
     core        agrees on the money: ledger, allocation, certificate    -> schema core
     reports     what people read                                        -> schema reports
+    explain     takes a number apart, down to its events
     simulator   a partner simulator and an event generator, to try everything without accounts
 
 and what they share:
@@ -15,5 +16,6 @@ and what they share:
     warehouse, publish          the one writer of the DuckDB file; the copy that people read
     sql, sql_asset, catalog     `.sql` files, the assets made of them, every table there is
     schedules, definitions      what runs when, what Dagster sees
-    run, freshness, cli         a run in this process, how far numbers can be trusted, what a person types
+    run, freshness, known_on    a run in this process, how far numbers can be trusted, what they were on a day
+    cli                         what a person types
 """

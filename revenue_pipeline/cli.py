@@ -108,6 +108,45 @@ def report(name: str, start: datetime | None, end: datetime | None, style: str) 
 
 
 @commands.command()
+@click.option("--report", "name", help="The report that holds the cell, such as rpm or ctr.")
+@click.option("--key", default="", help="Which cell: column=value, …; the row of all the others' totals if not unique.")
+@click.option("--user", help="Explain what this user brought on --date, instead of a report's cell.")
+@click.option("--date", "day", type=DAY, help="The day of --user.")
+@click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="Parts shown under each number.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def explain(name: str | None, key: str, user: str | None, day: datetime | None, most: int, style: str) -> None:
+    """Take one number apart, down to its events: each level sums exactly to the one above.
+
+    \b
+    explain --report rpm --key event_date=2026-11-05,container_id=newsletter-a
+    explain --user ann --date 2026-11-05
+
+    JSON holds every part, text the largest ones and the sum of the others.
+    """
+    from revenue_pipeline.explain import explain_cell, explain_user_day, rendering
+
+    settings = load_settings()
+    if user is not None and day is not None and name is None:
+        explained = explain_user_day(settings, user, day.date(), None if style == "json" else most)
+    elif name is not None and user is None:
+        explained = explain_cell(settings, name, _key_of(key), None if style == "json" else most)
+    else:
+        raise click.UsageError("give --report and --key, or --user and --date")
+    if style == "json":
+        sys.stdout.write(json.dumps(rendering.as_json(explained), indent=2) + "\n")
+    else:
+        screen.print(rendering.as_tree(explained), highlight=False, soft_wrap=True)
+    sys.exit(0 if explained.is_exact else 1)
+
+
+def _key_of(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if wrong := [column for column, equals, _ in pairs if not equals]:
+        raise click.BadParameter(f"{wrong[0]!r} is not column=value", param_hint="--key")
+    return {column.strip(): value.strip() for column, _, value in pairs}
+
+
+@commands.command()
 @click.option("--as-of", type=DAY, help="The day on which to say what is open; today by default.")
 @click.option("--start", type=DAY, help="First day; the first there is by default.")
 @click.option("--end", type=DAY, help="Last day, included; the last there is by default.")

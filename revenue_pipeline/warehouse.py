@@ -141,6 +141,28 @@ class Warehouse:
             finally:
                 connection.close()
 
+    @contextmanager
+    def reading(self, log: Log, who: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that reads the warehouse, as `warehouse.schema.table`, and cannot change it.
+
+        What it makes itself is in memory and goes with it. It holds the lock like a writer, because DuckDB lets nobody
+        read a file that another process writes: for questions that the published copy cannot answer.
+
+        Raises:
+            FileNotFoundError: nothing was ever written.
+        """
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{self.path}: there is no warehouse yet: run the graph first")
+        with self._locked(log, who):
+            connection = duckdb.connect(":memory:", config={"memory_limit": self._memory_limit})
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute(f"ATTACH {quoted(str(self.path))} AS warehouse (READ_ONLY)")
+                self._prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+
     def _make_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
         found = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
         there = {row[0] for row in found}
@@ -269,6 +291,11 @@ def remember_written(connection: duckdb.DuckDBPyConnection, name: str, window: W
         "INSERT INTO pipeline.written_days SELECT $name, day, $number, $as_of FROM unnest($days) AS days (day)",
         {"name": name, "number": number, "as_of": as_of, "days": window.days},
     )
+
+
+def identifier(name: str) -> str:
+    """Write a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def quoted(text: str) -> str:

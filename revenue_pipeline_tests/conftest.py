@@ -33,13 +33,13 @@ def make_settings(tmp_path: Path) -> MakeSettings:
 
 @pytest.fixture
 def land_csv(tmp_path: Path) -> Land:
-    """Write rows as a CSV file of a landing folder; keys of the first row are the header."""
+    """Write rows as a CSV file of a landing folder; their keys are the header."""
 
     def land(dataset: str, day: str, rows: Sequence[dict[str, Any]], name: str = "rows.csv") -> Path:
         folder = tmp_path / "landing" / dataset / f"date={day}"
         folder.mkdir(parents=True, exist_ok=True)
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]))
+        writer = csv.DictWriter(text, list(dict.fromkeys(column for row in rows for column in row)))
         writer.writeheader()
         writer.writerows(rows)
         path = folder / name

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import revenue_pipeline
 from revenue_pipeline_tests.conftest import ACME, Land, impression
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -20,7 +21,8 @@ def command(tmp_path: Path) -> Command:
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-c", "from revenue_pipeline.cli import main; main()", *arguments]
-        variables = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment}
+        tested = str(Path(revenue_pipeline.__file__).parents[1])  # this checkout, whichever one is installed
+        variables = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": tested, **environment}
         return subprocess.run(
             program, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120, check=False
         )
@@ -145,3 +147,22 @@ def test_help_is_quick_to_say_what_there_is(command: Command) -> None:
     said = command("--help").stdout
     for name in ("demo", "run", "refresh", "report", "status", "simulator"):
         assert name in said
+
+
+def test_a_number_is_explained_as_text_and_as_json(command: Command, settings_file: Path, land_csv: Land) -> None:
+    land_a_day(land_csv, "2026-11-05")
+    command("run", "--start", "2026-11-05", "--end", "2026-11-05", "--as-of", "2026-11-05")
+
+    text = command("explain", "--report", "rpm", "--key", "event_date=2026-11-05")
+    assert text.returncode == 0, text.stderr
+    assert "acme 2026-11-05, verified" in text.stdout
+    assert "0.06" in text.stdout  # 0.08 split 1 to 3
+
+    document = json.loads(
+        command("explain", "--report", "rpm", "--key", "event_date=2026-11-05", "--format", "json").stdout
+    )
+    assert [component["is_exact"] for component in document["components"]] == [True] * 4
+
+    wrong = command("explain", "--report", "rpm", "--key", "event_date=2026-12-24")
+    assert wrong.returncode == 2
+    assert "no row with event_date=2026-12-24" in wrong.stderr

@@ -21,7 +21,7 @@ import fsspec
 import zstandard
 
 from revenue_pipeline.raw.values import WHITESPACE
-from revenue_pipeline.warehouse import quoted
+from revenue_pipeline.warehouse import identifier, quoted
 
 # No byte of a text file is this one, so a line of it is one column; lines may end as they like.
 LINE_READER = (
@@ -291,11 +291,6 @@ def _is_damaged(path: str) -> bool:
     except duckdb.Error:
         return True
     return False
-
-
-def identifier(name: str) -> str:
-    """Write a column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _normal_name(name: str) -> str:

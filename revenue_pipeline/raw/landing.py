@@ -17,10 +17,10 @@ import duckdb
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import Dataset, Field, Kind
-from revenue_pipeline.raw.files import FILE, FOLDER_DATE, Source, identifier, sources
+from revenue_pipeline.raw.files import FILE, FOLDER_DATE, Source, sources
 from revenue_pipeline.raw.values import converted_amount, day_in, is_native, read, trimmed
 from revenue_pipeline.settings import CURRENCY_CODES
-from revenue_pipeline.warehouse import quoted
+from revenue_pipeline.warehouse import identifier, quoted
 
 _FLAG = re.compile(r"\w+_(missing|unreadable|out_of_range)")
 

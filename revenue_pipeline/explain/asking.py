@@ -1,0 +1,59 @@
+"""Asks the warehouse for an explanation: of a cell of a report, or of what a user brought on a day."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import date
+
+from revenue_pipeline import reports
+from revenue_pipeline.definitions import open_warehouse
+from revenue_pipeline.explain.catalog import EXPLANATIONS, USER_DAY
+from revenue_pipeline.explain.explanation import (
+    ExplainedCell,
+    ExplanationError,
+    explained_components,
+    find_cell,
+    said,
+)
+from revenue_pipeline.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+
+def explain_cell(settings: Settings, report: str, key: Mapping[str, str], most: int | None = None) -> ExplainedCell:
+    """Explain the cell of `reports.<report>` that `key` names.
+
+    Args:
+        settings: which warehouse.
+        report: the report's name, such as rpm.
+        key: column -> value of the columns that name its rows; those not given are NULL in the cell, where several fit.
+        most: how many parts are shown under each number, the others as one sum; None for all.
+
+    Raises:
+        ExplanationError: there is no such report or cell, or more than one.
+        FileNotFoundError: there is no warehouse yet.
+    """
+    tables = {table.name: table for table in reports.TABLES}
+    name = f"reports.{report}"
+    if name not in EXPLANATIONS:
+        known = ", ".join(sorted(each.removeprefix("reports.") for each in EXPLANATIONS))
+        raise ExplanationError(f"{report!r} cannot be explained; there are {known}")
+    explanation = EXPLANATIONS[name]
+    with open_warehouse(settings).reading(LOG, f"explaining {report}") as connection:
+        cell = find_cell(connection, name, tables[name].unique_by, key)
+        components = explained_components(connection, explanation, settings, cell, most)
+    title = f"{name}: {said({column: cell[column] for column in tables[name].unique_by})}"
+    return ExplainedCell(title, explanation.formula, components)
+
+
+def explain_user_day(settings: Settings, user_id: str, day: date, most: int | None = None) -> ExplainedCell:
+    """Explain what a user brought on one day: shares of ad revenue, and what the app booked.
+
+    Raises:
+        FileNotFoundError: there is no warehouse yet.
+    """
+    cell = {"user_id": user_id, "event_date": day}
+    with open_warehouse(settings).reading(LOG, f"explaining a day of {user_id}") as connection:
+        components = explained_components(connection, USER_DAY, settings, cell, most)
+    return ExplainedCell(said(cell), USER_DAY.formula, components)
