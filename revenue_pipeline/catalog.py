@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from revenue_pipeline import core, reports
 from revenue_pipeline.raw.datasets import LANDED, REJECTED_ROWS
-from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
+from revenue_pipeline.raw.imports import DESTINATIONS, PARTNER_IMPORTS
 from revenue_pipeline.warehouse import WRITTEN_DAYS, Table
 
 CERTIFICATE = "core.revenue_conservation"
@@ -16,7 +16,9 @@ CERTIFICATE = "core.revenue_conservation"
 def all_tables() -> tuple[Table, ...]:
     """Every table of the rooms, those that come first in the flow first."""
     raw = [dataset.table for dataset in LANDED]
-    raw += [PARTNER_REVENUE, PARTNER_REVENUE_HISTORY, PARTNER_IMPORTS, REJECTED_ROWS]
+    imported = [table for each in DESTINATIONS.values() for table in (each.table, each.history) if table]
+    raw += [table for table in imported if table not in raw]
+    raw += [PARTNER_IMPORTS, REJECTED_ROWS]
     return (*raw, *(table.table for table in (*core.TABLES, *reports.TABLES)))
 
 

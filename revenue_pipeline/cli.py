@@ -284,7 +284,7 @@ def _print_status(settings: Settings, as_of: date, start: date | None, end: date
             "verified": _percent(day.verified_share),
             "estimated": _percent(day.estimated_share),
             "expired": _percent(day.expired_share),
-            "conserved": "exact" if not day.difference else f"LOST {day.difference}",
+            "conserved": _conserved(day.difference),
         }
         for day in days
     ]
@@ -333,6 +333,12 @@ def _written(value: Any) -> Any:
         if isinstance(value, float | int)
         else value and str(value)
     )
+
+
+def _conserved(difference: Decimal | None) -> str:
+    if difference is None:
+        return "-"  # not in the ledger
+    return "exact" if not difference else f"LOST {difference}"
 
 
 def _percent(share: float | None) -> str:

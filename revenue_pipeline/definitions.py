@@ -11,6 +11,7 @@ from revenue_pipeline.catalog import all_tables, published_tables
 from revenue_pipeline.partitions import SINGLE_RUN, daily_partitions
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
+from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.schedules import landing_sensor, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
@@ -46,7 +47,10 @@ def build_defs(
     known = (*all_tables(), PARTNERS, CONTAINERS)
     assets = [
         *raw_assets(settings, partitions),
-        *(sql_assets(tables, settings, partitions, known) for tables in (*core.GROUPS, *reports.GROUPS)),
+        *(
+            sql_assets(tables, settings, partitions, known, writers(settings))
+            for tables in (*core.GROUPS, *reports.GROUPS)
+        ),
         published_asset(settings, partitions),
     ]
     # One process a run: the writer's lock lets one step write at a time anyway, and a process costs seconds.

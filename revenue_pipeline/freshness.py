@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,8 @@ from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import CERTIFICATE
 from revenue_pipeline.partitions import Reads, is_closed
 from revenue_pipeline.publish import PublishedCopy
-from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE
+from revenue_pipeline.raw.imports import PARTNER_IMPORTS
+from revenue_pipeline.raw.slices import slices
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.warehouse import WRITTEN_DAYS
 
@@ -21,7 +22,8 @@ class PartnerDay:
     """How far one partner's day can be trusted.
 
     `verified_share`, `estimated_share`, `expired_share` are of the money that the day has or had: imported money and
-    estimates; None where there is none. `difference` is what conservation lost: exactly 0.
+    estimates; None where there is none. `difference` is what conservation lost: exactly 0. A partner that gives no ad
+    revenue is not in the ledger: of its days only the import is told, and both amounts are None.
     """
 
     partner: str
@@ -29,11 +31,11 @@ class PartnerDay:
     is_closed: bool
     last_imported_at: datetime | None
     import_error: str | None
-    imported_revenue: Decimal
+    imported_revenue: Decimal | None
     verified_share: float | None
     estimated_share: float | None
     expired_share: float | None
-    difference: Decimal
+    difference: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,10 @@ def partner_days(
             )
             SELECT
                 partner, report_date, last_imported_at, nullif(last_error, '') AS import_error,
+                certificate.partner IS NOT NULL AS is_in_ledger,
                 coalesce(imported_revenue, 0), coalesce(verified_revenue, 0), coalesce(estimated_revenue, 0),
                 coalesce(expired_revenue, 0), coalesce(abs(difference) + abs(allocation_difference), 0)
-            FROM {CERTIFICATE} FULL JOIN imports USING (report_date, partner)
+            FROM {CERTIFICATE} AS certificate FULL JOIN imports USING (report_date, partner)
             WHERE report_date BETWEEN coalesce($start, report_date) AND coalesce($end, report_date)
             ORDER BY report_date DESC, partner
             """,
@@ -86,6 +89,7 @@ def _partner_day(
     day: date,
     imported_at: datetime | None,
     error: str | None,
+    is_in_ledger: bool,
     imported: Decimal,
     verified: Decimal,
     estimated: Decimal,
@@ -94,6 +98,7 @@ def _partner_day(
 ) -> PartnerDay:
     set_up = settings.partners.get(partner)
     window_days = (set_up.import_window_days if set_up else None) or settings.import_window_days
+    has_revenue = is_in_ledger or (set_up is not None and set_up.granularity is not None)
     money = abs(imported) + estimated + expired
 
     def share(part: Decimal) -> float | None:
@@ -105,11 +110,11 @@ def _partner_day(
         is_closed=is_closed(day, as_of, window_days),
         last_imported_at=imported_at,
         import_error=error,
-        imported_revenue=imported,
+        imported_revenue=imported if has_revenue else None,
         verified_share=share(verified),
         estimated_share=share(estimated),
         expired_share=share(expired),
-        difference=difference,
+        difference=difference if has_revenue else None,
     )
 
 
@@ -125,6 +130,7 @@ def stale_days(settings: Settings) -> list[StaleDay]:
         .fetchall()
     )
     written: dict[tuple[str, date], int] = {(table, day): sequence for table, day, sequence in rows}
+    slices_of = {name: [each.written for each in found] for name, found in slices(settings).items()}
     found = []
     for table in (*core.TABLES, *reports.TABLES):
         for (name, day), sequence in written.items():
@@ -133,7 +139,7 @@ def stale_days(settings: Settings) -> list[StaleDay]:
             newer = [
                 f"{source} {source_day}"
                 for read in table.reads
-                for source, source_day in _sources(read, day, settings)
+                for source, source_day in _sources(read, day, slices_of)
                 if written.get((source, source_day), 0) > sequence
             ]
             if newer:
@@ -141,10 +147,7 @@ def stale_days(settings: Settings) -> list[StaleDay]:
     return sorted(found, key=lambda stale: (stale.day, stale.table))
 
 
-def _sources(read: Reads, day: date, settings: Settings) -> Iterator[tuple[str, date]]:
-    slices: Mapping[str, list[str]] = {
-        PARTNER_REVENUE.name: [f"{PARTNER_REVENUE.name}/{partner}" for partner in settings.partners]
-    }
+def _sources(read: Reads, day: date, slices_of: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, date]]:
     for offset in range(-read.before, read.after + 1):
-        for name in slices.get(read.table, [read.table]):
+        for name in slices_of.get(read.table, [read.table]):
             yield name, day + timedelta(days=offset)

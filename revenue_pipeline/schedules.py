@@ -45,7 +45,9 @@ def unsettled_days(settings: Settings, as_of: date) -> list[date]:
         )
     except FileNotFoundError:
         return []
-    return sorted({day for day, partner in rows if is_closed(day, as_of, _import_window_days(settings, partner))})
+    own = {name: _import_window_days(settings, name) for name in settings.revenue_partners}
+    closed = {day for day, partner in rows if is_closed(day, as_of, own.get(partner, settings.import_window_days))}
+    return sorted(closed)
 
 
 def run_tags(window: Window) -> dict[str, str]:
@@ -152,5 +154,4 @@ def _changed_at(entry: Mapping[str, Any]) -> Any:
 
 
 def _import_window_days(settings: Settings, partner: str) -> int:
-    set_up = settings.partners.get(partner)
-    return (set_up.import_window_days if set_up else None) or settings.import_window_days
+    return settings.partners[partner].import_window_days or settings.import_window_days

@@ -17,7 +17,18 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pycountry
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 SETTINGS_VARIABLE = "REVENUE_PIPELINE_CONFIG"
 DEFAULT_FILE = Path("revenue_pipeline.yaml")
@@ -25,6 +36,8 @@ DEMO_FILE = Path(__file__).parent / "simulator" / "demo.yaml"
 # The bundled simulator takes any key, so that the demo needs nothing in the environment.
 DEMO_ENVIRONMENT = {"APPLOVIN_API_KEY": "demo-key-for-the-bundled-simulator"}
 DEMO_DAYS = 14
+FILES = "files"
+"""The connector of partners without an API: their totals are landed as files."""
 
 CURRENCY_CODES = frozenset(currency.alpha_3 for currency in pycountry.currencies)
 """The alphabetic codes of ISO 4217."""
@@ -129,10 +142,13 @@ class Credential(_Section):
 
 
 class Partner(_Section):
-    """One partner; ``None`` takes what the connector declares, or the reporting settings for a files partner."""
+    """One partner; ``None`` takes what the connector declares, or the reporting settings for a files partner.
+
+    Ad revenue has a granularity, and nothing else does. `options` are the connector's own.
+    """
 
     connector: str
-    granularity: Literal["aggregated", "user_level"]
+    granularity: Annotated[Literal["aggregated", "user_level"] | None, Field(validate_default=True)] = None
     grain: tuple[GrainColumn, ...] = ()
     timezone: TimezoneName | None = None
     currency: CurrencyCode | None = None
@@ -140,6 +156,14 @@ class Partner(_Section):
     base_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     credentials: dict[str, Credential] = {}
     ids: dict[MappedColumn, dict[str, str]] = {}
+    options: dict[str, Any] = {}
+
+    @field_validator("granularity")
+    @classmethod
+    def _files_hold_revenue(cls, granularity: str | None, others: ValidationInfo) -> str | None:
+        if granularity is None and others.data.get("connector") == FILES:
+            raise PydanticCustomError("missing", "missing")
+        return granularity
 
 
 class Settings(_Section):
@@ -157,6 +181,11 @@ class Settings(_Section):
     partners: dict[PartnerName, Partner] = {}
     secrets: dict[str, SecretStr] = Field({}, exclude=True)
     """Environment variable name -> secret; filled by `load_settings`, never written in the file."""
+
+    @property
+    def revenue_partners(self) -> dict[str, Partner]:
+        """The partners that ad revenue comes from, and so those of the ledger: they have a granularity."""
+        return {name: partner for name, partner in self.partners.items() if partner.granularity is not None}
 
     def secret(self, variable: str) -> str:
         """Give the secret that the environment variable `variable` held when the settings were loaded."""
@@ -204,7 +233,7 @@ def _validated(document: dict[str, Any], folder: Path, environment: Mapping[str,
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError(f"{source}: {_first_line(error)}") from None
+        raise SettingsError(f"{source}: {first_mistake(error)}") from None
     secrets = {}
     for name, partner in settings.partners.items():
         for credential, where in partner.credentials.items():
@@ -223,7 +252,8 @@ def _validated(document: dict[str, Any], folder: Path, environment: Mapping[str,
     return settings.model_copy(update={"storage": resolved, "secrets": secrets})
 
 
-def _first_line(error: ValidationError) -> str:
+def first_mistake(error: ValidationError) -> str:
+    """Give the first mistake that was found as one line: its key, and what is wrong."""
     mistake = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in mistake["loc"] if part != "[key]")
     if mistake["type"] == "extra_forbidden":

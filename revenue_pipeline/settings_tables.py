@@ -26,7 +26,7 @@ PARTNERS = Table(
             for column in (*GRAIN_COLUMNS, "user_id")
         ),
     ),
-    "The partners of the settings.",
+    "The partners of the settings that ad revenue comes from.",
 )
 CONTAINERS = Table(
     "settings.containers",
@@ -45,7 +45,7 @@ def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Sett
     for table in (PARTNERS, CONTAINERS):
         columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
         connection.execute(f"CREATE TABLE {table.name} ({columns})")
-    for name, partner in settings.partners.items():
+    for name, partner in settings.revenue_partners.items():
         grain = [column in partner.grain for column in GRAIN_COLUMNS]
         values = [name, partner.granularity, partner.import_window_days or settings.import_window_days]
         connection.execute(

@@ -105,15 +105,16 @@ def asset_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table.split("."))
 
 
-def asset_keys(table: str, settings: Settings) -> list[dg.AssetKey]:
-    """Give the keys of the assets that write `table`: one, but for `raw.partner_revenue`, which has one a partner."""
-    if table == "raw.partner_revenue":
-        return [dg.AssetKey([*table.split("."), partner]) for partner in settings.partners]
-    return [asset_key(table)]
+Writers = Mapping[str, Sequence[dg.AssetKey]]
+"""Table -> the assets that write it, where they are others than the one of its own name: a partner writes a slice."""
 
 
 def sql_assets(
-    tables: Sequence[SqlTable], settings: Settings, partitions: dg.DailyPartitionsDefinition, known: Sequence[Table]
+    tables: Sequence[SqlTable],
+    settings: Settings,
+    partitions: dg.DailyPartitionsDefinition,
+    known: Sequence[Table],
+    writers: Writers,
 ) -> dg.AssetsDefinition:
     """Make the assets that replace the run's days of `tables` by what their SELECTs give.
 
@@ -122,14 +123,15 @@ def sql_assets(
 
     Args:
         tables: the declarations, each after those it reads.
-        settings: what of them SQL reads, and which partners there are.
+        settings: what of them SQL reads.
         partitions: the days.
         known: every table that their files may read, for the lineage of columns.
+        writers: which assets write the tables that they read.
     """
 
     @dg.multi_asset(
         name=tables[0].name.replace(".", "__"),
-        specs=[_spec(table, settings, partitions) for table in tables],
+        specs=[_spec(table, partitions, writers) for table in tables],
         check_specs=[spec for table in tables for spec in check_specs(table.key, table.all_checks)],
         can_subset=True,
         backfill_policy=SINGLE_RUN,
@@ -144,19 +146,19 @@ def sql_assets(
         with warehouse.writing(context.log, who) as connection:
             results = [_materialized(connection, table, window, as_of, values) for table in chosen]
         for table, result in zip(chosen, results, strict=True):
-            lineage = {"dagster/column_lineage": column_lineage(table, known, settings)}
+            lineage = {"dagster/column_lineage": column_lineage(table, known, writers)}
             yield result._replace(metadata={**(result.metadata or {}), **lineage})
 
     return materialize
 
 
-def _spec(table: SqlTable, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
+def _spec(table: SqlTable, partitions: dg.DailyPartitionsDefinition, writers: Writers) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=table.key,
         deps=[
             dg.AssetDep(key, partition_mapping=read.mapping())
             for read in table.reads
-            for key in asset_keys(read.table, settings)
+            for key in writers.get(read.table, [asset_key(read.table)])
         ],
         description=table.sql.description,
         group_name=table.name.partition(".")[0],
@@ -238,13 +240,13 @@ def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(each.name, each.type, each.meaning) for each in columns])
 
 
-def column_lineage(table: SqlTable, known: Sequence[Table], settings: Settings) -> dg.TableColumnLineage:
+def column_lineage(table: SqlTable, known: Sequence[Table], writers: Writers) -> dg.TableColumnLineage:
     """Say which columns of which assets each column of `table` comes from.
 
     Args:
         table: the table.
         known: every table that its file may read.
-        settings: tell which assets write a table.
+        writers: which assets write the tables that it reads.
     """
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for each in known:
@@ -256,7 +258,7 @@ def column_lineage(table: SqlTable, known: Sequence[Table], settings: Settings) 
                 dg.TableColumnDep(key, source)
                 for read, source in sources
                 if not read.startswith("settings.")
-                for key in asset_keys(read, settings)
+                for key in writers.get(read, [asset_key(read)])
             ]
             for column, sources in table.sql.column_sources(schema).items()
         }

@@ -8,24 +8,31 @@ import logging
 import re
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
 
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.http import HttpOptions, PartnerError, PartnerHttp, Throttle
+from revenue_pipeline.partners.rows import ConversionRow, RevenueRow, Row, canonical, normalised
 
 __all__ = [
     "Account",
     "Connector",
+    "ConnectorOptions",
+    "ConversionRow",
     "Granularity",
     "Import",
     "PartnerError",
     "RevenueRow",
+    "Row",
     "amount",
     "content_id",
     "count",
@@ -36,29 +43,15 @@ __all__ = [
 Granularity = Literal["aggregated", "user_level"]
 
 _log = logging.getLogger(__name__)
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # never rounds
-_LARGEST_COUNT = 2**63 - 1
-_LARGEST_EXPONENT = 28  # 29 digits before the point: what DECIMAL(38,9) holds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevenueRow:
-    """What a partner reports for one combination of its columns on one of its days. None where it does not say.
+class ConnectorOptions(BaseModel):
+    """What an account can be told beyond the settings that all connectors share: `options:` of a partner.
 
-    `revenue` is exact, in `currency` (ISO 4217), as the partner wrote it: negative for a correction, never rounded.
+    A connector that has any declares them as a class attribute `Options`; their descriptions are its documentation.
     """
 
-    report_date: date
-    app_id: str | None = None
-    platform: str | None = None
-    country: str | None = None
-    ad_format: str | None = None
-    ad_unit_id: str | None = None
-    user_id: str | None = None
-    impressions: int | None = None
-    clicks: int | None = None
-    revenue: Decimal
-    currency: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)
@@ -66,30 +59,33 @@ class Account:
     """One entry under `partners:` in the settings, everything resolved. Its repr shows no secret.
 
     name: the key there; it names the partner in tables and errors. base_url: empty for the connector's own.
-    grain: which of app_id, platform, country, ad_format, ad_unit_id the rows carry.
+    granularity: None where the connector gives no revenue. grain: which of app_id, platform, country, ad_format,
+    ad_unit_id the rows carry.
     credentials: name -> secret. credential_variables: name -> the environment variable the secret comes from.
+    options: what the connector's `Options` reads.
     """
 
     name: str
-    granularity: Granularity
+    granularity: Granularity | None
     grain: tuple[str, ...]
     timezone: str
     currency: str
     base_url: str
     credentials: Mapping[str, str] = field(repr=False)
     credential_variables: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Import:
     """One batch: all that `partner` reports for `report_date`.
 
-    import_id: the `content_id` of the rows. archive: the folder of the raw answers.
+    rows: of the kinds that the connector gives. import_id: their `content_id`. archive: the folder of the raw answers.
     """
 
     partner: str
     report_date: date
-    rows: tuple[RevenueRow, ...]
+    rows: tuple[Row, ...]
     import_id: str
     archive: Path
 
@@ -101,8 +97,10 @@ class Connector(ABC):
     documentation: ClassVar[str]  # the vendor's page
     base_url: ClassVar[str]
     credentials: ClassVar[tuple[str, ...]]  # the names it needs
-    granularities: ClassVar[tuple[Granularity, ...]]
-    grain: ClassVar[tuple[str, ...]]  # the columns it can report
+    gives: ClassVar[tuple[type[Row], ...]] = (RevenueRow,)  # the kinds of its rows
+    granularities: ClassVar[tuple[Granularity, ...]] = ()  # of its revenue
+    grain: ClassVar[tuple[str, ...]] = ()  # the columns that its revenue rows can carry
+    Options: ClassVar[type[ConnectorOptions]] = ConnectorOptions  # what `options:` may hold
     timezone: ClassVar[str] = "UTC"  # default of the account's
     currency: ClassVar[str] = "USD"  # default of the account's
     import_window_days: ClassVar[int] = 3  # default of the account's
@@ -111,20 +109,20 @@ class Connector(ABC):
     calls_per_second: ClassVar[float | None] = None  # over all of them
 
     def __init__(self, account: Account) -> None:
-        """Raises PartnerError when the account asks for what this partner cannot give, or lacks a credential."""
+        """Raises PartnerError when the account asks for what this partner cannot give, or lacks a credential.
+
+        And pydantic's ValidationError for options that are none.
+        """
         self.account = account
+        self.options = self.Options.model_validate(account.options)
         self.throttle = Throttle(self.calls_per_second)
         unknown = [column for column in account.grain if column not in self.grain]
         if unknown:
-            raise PartnerError(
-                f"{account.name}: {self.name} cannot report {', '.join(unknown)}.",
-                f"Choose the grain of this partner from {', '.join(self.grain)}.",
+            choice = (
+                f"Choose the grain of this partner from {', '.join(self.grain)}." if self.grain else "Remove its grain."
             )
-        if account.granularity not in self.granularities:
-            raise PartnerError(
-                f"{account.name}: {self.name} does not offer {account.granularity} revenue.",
-                f"Set its granularity to {' or '.join(self.granularities)}.",
-            )
+            raise PartnerError(f"{account.name}: {self.name} cannot report {', '.join(unknown)}.", choice)
+        self._check_granularity(account)
         for credential in self.credentials:
             if not account.credentials.get(credential, "").strip():
                 variable = account.credential_variables.get(credential, f"of credential {credential}")
@@ -132,9 +130,22 @@ class Connector(ABC):
                     f"{account.name}: credential {credential} is empty.", f"Set the environment variable {variable}."
                 )
 
+    def _check_granularity(self, account: Account) -> None:
+        choice = f"Set its granularity to {' or '.join(self.granularities)}."
+        if RevenueRow not in self.gives:
+            if account.granularity is not None:
+                raise PartnerError(f"{account.name}: {self.name} reports no ad revenue.", "Remove its granularity.")
+        elif account.granularity is None:
+            raise PartnerError(f"{account.name}: granularity is missing.", choice)
+        elif account.granularity not in self.granularities:
+            raise PartnerError(f"{account.name}: {self.name} does not offer {account.granularity} revenue.", choice)
+
     @abstractmethod
-    def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
-        """Every row of that day, or PartnerError. An empty list means that the partner said there is nothing."""
+    def fetch_day(self, day: date, http: PartnerHttp) -> Sequence[Row]:
+        """Every row of that day, or PartnerError. An empty list means that the partner said there is nothing.
+
+        The day is one of the partner's own, in the account's time zone.
+        """
 
     def subject(self, day: date) -> str:
         """The partner and the day, as errors name them."""
@@ -149,9 +160,10 @@ class Connector(ABC):
 
     def beyond_reach_back(self, day: date) -> PartnerError:
         """What to raise for a day the partner no longer reports."""
+        folders = " and ".join(f"<landing>/{kind.dataset}/date={day.isoformat()}/" for kind in self.gives)
         return PartnerError(
             f"{self.subject(day)}: the partner reports only the last {self.reach_back_days} days.",
-            f"Export it at the partner and land it as files: <landing>/partner_revenue/date={day.isoformat()}/.",
+            f"Export it at the partner and land it as files: {folders}.",
         )
 
 
@@ -193,9 +205,8 @@ def import_day(
 ) -> Import:
     """Ask the partner for one of its days and return the whole day as one batch, sorted, normalised and checked.
 
-    Text is trimmed (empty: None), `country` upper case, `platform` and `ad_format` lower case. Every raw answer is in
-    the archive before it is parsed. Raises PartnerError for a day beyond the partner's reach-back at `as_of` and for
-    whatever is wrong with the partner's answers, which then stay in a `failed-…` folder.
+    Every raw answer is in the archive before it is parsed. Raises PartnerError for a day beyond the partner's
+    reach-back at `as_of` and for whatever is wrong with the partner's answers, which then stay in a `failed-…` folder.
     """
     if connector.reach_back_days is not None and day < as_of - timedelta(days=connector.reach_back_days):
         raise connector.beyond_reach_back(day)
@@ -221,21 +232,18 @@ def import_day(
     return Import(account.name, day, tuple(outcome), batch_id, answers.finish(batch_id))
 
 
-def content_id(partner: str, report_date: date, rows: Iterable[RevenueRow]) -> str:
+def content_id(partner: str, report_date: date, rows: Iterable[Row]) -> str:
     """SHA-256 (hex) of what a batch says; neither the order of its rows nor the trailing zeros of amounts matter."""
-    lines = [json.dumps([partner, report_date.isoformat()]), *sorted(map(_canonical, rows))]
+    lines = [json.dumps([partner, report_date.isoformat()]), *sorted(map(canonical, rows))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _canonical(row: RevenueRow) -> str:
-    revenue = str(_EXACT.normalize(row.revenue)) if row.revenue else "0"
-    dimensions = [row.app_id, row.platform, row.country, row.ad_format, row.ad_unit_id, row.user_id]
-    return json.dumps([row.report_date.isoformat(), *dimensions, row.impressions, row.clicks, revenue, row.currency])
-
-
-def _checked_rows(connector: Connector, day: date, http: PartnerHttp) -> list[RevenueRow] | PartnerError:
+def _checked_rows(connector: Connector, day: date, http: PartnerHttp) -> list[Row] | PartnerError:
+    zone = ZoneInfo(connector.account.timezone)
     try:
-        return sorted((_normalised(row, day) for row in connector.fetch_day(day, http)), key=_canonical)
+        rows = connector.fetch_day(day, http)
+        _refuse_other_kinds(connector, rows)
+        return sorted((normalised(row, day, zone) for row in rows), key=canonical)
     except PartnerError as error:
         return error
     except Exception as error:  # one corrupt answer must not surface as somebody's KeyError with a secret in its text
@@ -247,33 +255,7 @@ def _checked_rows(connector: Connector, day: date, http: PartnerHttp) -> list[Re
         )
 
 
-def _normalised(row: RevenueRow, day: date) -> RevenueRow:
-    """The row as it is stored; ValueError for one that cannot be true."""
-    if row.report_date != day:
-        raise ValueError(f"a row of {row.report_date} where {day} was asked for")
-    if not (
-        isinstance(row.revenue, Decimal) and row.revenue.is_finite() and row.revenue.adjusted() <= _LARGEST_EXPONENT
-    ):
-        raise ValueError(f"{row.revenue!r} is not an amount of money")
-    for number in (row.impressions, row.clicks):
-        if number is not None and not 0 <= number <= _LARGEST_COUNT:
-            raise ValueError(f"{number!r} is not a count")
-    currency = row.currency.strip().upper()
-    if not re.fullmatch("[A-Z]{3}", currency):
-        raise ValueError(f"{row.currency!r} is not a currency")
-    return replace(
-        row,
-        app_id=_trimmed(row.app_id),
-        platform=_trimmed(row.platform and row.platform.lower()),
-        country=_trimmed(row.country and row.country.upper()),
-        ad_format=_trimmed(row.ad_format and row.ad_format.lower()),
-        ad_unit_id=_trimmed(row.ad_unit_id),
-        user_id=_trimmed(row.user_id),
-        currency=currency,
-    )
-
-
-def _trimmed(value: str | None) -> str | None:
-    if value is not None:
-        value.encode()  # refuses the half characters that a broken JSON escape leaves and that no file can hold
-    return (value or "").strip() or None
+def _refuse_other_kinds(connector: Connector, rows: Sequence[Row]) -> None:
+    for row in rows:
+        if type(row) not in connector.gives:
+            raise TypeError(f"{connector.name} does not declare that it gives a {type(row).__name__}")

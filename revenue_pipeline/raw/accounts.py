@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from revenue_pipeline.partners import connectors
-from revenue_pipeline.partners.base import Account, Connector, PartnerError
-from revenue_pipeline.raw.landing import Rules
-from revenue_pipeline.settings import Settings, SettingsError
+from pydantic import ValidationError
 
-FILES = "files"
-"""The connector of partners without an API: their totals are landed as files."""
+from revenue_pipeline.partners import connectors
+from revenue_pipeline.partners.base import Account, Connector, PartnerError, RevenueRow, Row
+from revenue_pipeline.raw.landing import Rules
+from revenue_pipeline.settings import FILES, Settings, SettingsError, first_mistake
 
 
 def open_connector(settings: Settings, partner: str) -> Connector | None:
@@ -18,12 +17,11 @@ def open_connector(settings: Settings, partner: str) -> Connector | None:
         SettingsError: names the key, when the settings ask for what the connector cannot do.
     """
     set_up = settings.partners[partner]
-    if set_up.connector == FILES:
+    connector = _connector_of(settings, partner)
+    if connector is None:
+        if set_up.options:
+            raise SettingsError(f"partners.{partner}.options: a partner whose totals are landed as files has none")
         return None
-    known = connectors()
-    if set_up.connector not in known:
-        choice = ", ".join([FILES, *sorted(known)])
-        raise SettingsError(f"partners.{partner}.connector: {set_up.connector!r} is unknown; there are {choice}")
     account = Account(
         name=partner,
         granularity=set_up.granularity,
@@ -33,11 +31,32 @@ def open_connector(settings: Settings, partner: str) -> Connector | None:
         base_url=set_up.base_url or "",
         credentials={name: settings.secret(where.env) for name, where in set_up.credentials.items()},
         credential_variables={name: where.env for name, where in set_up.credentials.items()},
+        options=set_up.options,
     )
     try:
-        return known[set_up.connector](account)
+        return connector(account)
+    except ValidationError as error:
+        raise SettingsError(f"partners.{partner}.options.{first_mistake(error)}") from error
     except PartnerError as error:
         raise SettingsError(f"partners.{partner}: {error}") from error
+
+
+def kinds_of(settings: Settings, partner: str) -> tuple[type[Row], ...]:
+    """Give the kinds of rows that a partner gives; landed totals are revenue.
+
+    Raises:
+        SettingsError: there is no such connector.
+    """
+    connector = _connector_of(settings, partner)
+    return connector.gives if connector else (RevenueRow,)
+
+
+def _connector_of(settings: Settings, partner: str) -> type[Connector] | None:
+    name, known = settings.partners[partner].connector, connectors()
+    if name != FILES and name not in known:
+        choice = ", ".join([FILES, *sorted(known)])
+        raise SettingsError(f"partners.{partner}.connector: {name!r} is unknown; there are {choice}")
+    return known.get(name)
 
 
 def timezone_of(settings: Settings, partner: str) -> str:
@@ -60,7 +79,7 @@ def landing_rules(settings: Settings) -> Rules:
     return Rules(
         timezone=settings.reporting.timezone,
         currency=settings.reporting.currency,
-        partner_timezones={name: timezone_of(settings, name) for name in settings.partners},
+        partner_timezones={name: timezone_of(settings, name) for name in settings.revenue_partners},
         partner_currencies={name: currency_of(settings, name) for name in files},
         late_arrival_days=settings.events.late_arrival_days,
     )

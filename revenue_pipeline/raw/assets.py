@@ -1,6 +1,8 @@
 """The assets of `raw`: one for each landed dataset, one for each partner, and the rows that could not be used."""
 
+import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,14 +10,16 @@ import dagster as dg
 
 from revenue_pipeline.partitions import SINGLE_RUN, Window, is_closed, window_of
 from revenue_pipeline.partners import connectors
-from revenue_pipeline.raw.accounts import FILES, landing_rules, open_connector
+from revenue_pipeline.raw.accounts import landing_rules, open_connector
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.destination import Destination
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates
 from revenue_pipeline.raw.files import LandingFolder
+from revenue_pipeline.raw.imports import Batch, FailedDay, book, destinations, fetch_batches
 from revenue_pipeline.raw.land import land, record_rejected
-from revenue_pipeline.raw.partner_revenue import PARTNER_REVENUE, Batch, FailedDay, book, fetch_batches
+from revenue_pipeline.raw.slices import partner_key
 from revenue_pipeline.run_day import RunDay
-from revenue_pipeline.settings import Settings
+from revenue_pipeline.settings import FILES, Partner, Settings
 from revenue_pipeline.settings_tables import parameters
 from revenue_pipeline.sql_asset import (
     FRESHNESS,
@@ -86,47 +90,32 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
 
 
 def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    """Make the asset that imports one partner and replaces its slice of `raw.partner_revenue`.
+    """Make the asset that imports one partner and replaces its slice of the table, or tables, that it fills.
 
     It never fails for what a partner does: the days that came are booked, the others keep what was there, and a failed
     check names the cause and the remedy, so that everything downstream goes on with what did arrive.
     """
     open_connector(settings, partner)  # a wrong setting is told now, not at the first import
     set_up = settings.partners[partner]
-    key = dg.AssetKey(["raw", "partner_revenue", partner])
-    connector = connectors().get(set_up.connector)
-    documentation = {"documentation": dg.MetadataValue.url(connector.documentation)} if connector else {}
+    filled = destinations(settings, partner)
     import_window_days = set_up.import_window_days or settings.import_window_days
 
-    @dg.asset(
-        key=key,
-        deps=[asset_key(FX_RATES.table.name)],
-        description=(
-            f"What {partner} reports, {set_up.granularity.replace('_', ' ')}, by "
-            f"{', '.join(set_up.grain) or 'day alone'}: its slice of {PARTNER_REVENUE.name}."
-        ),
-        group_name="raw",
-        kinds={"duckdb", "python", set_up.connector.replace("_", "")},
-        owners=OWNERS,
-        partitions_def=partitions,
-        backfill_policy=SINGLE_RUN,
+    @dg.multi_asset(
+        name=f"import_{_as_name(partner)}",
+        specs=[_partner_spec(partner, set_up, destination, partitions) for destination in filled],
         check_specs=[
             dg.AssetCheckSpec(
                 IMPORT_CHECK,
-                asset=key,
+                asset=partner_key(filled[0].table, partner),
                 description="Every day that the partner was asked for came; a day that did not keeps what was there.",
             )
         ],
-        metadata={
-            "dagster/column_schema": column_schema(PARTNER_REVENUE.columns),
-            "dagster/table_name": PARTNER_REVENUE.name,
-            **documentation,
-        },
-        freshness_policy=FRESHNESS,
+        can_subset=True,
+        backfill_policy=SINGLE_RUN,
     )
-    def import_revenue(
+    def import_partner(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], run_day: RunDay
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         window, as_of = window_of(context), run_day.as_of(context)
         # Files cost nothing to read again, and a correction of a closed day may have been landed.
         asked_for_all = set_up.connector == FILES or not run_day.only_open_days
@@ -134,13 +123,60 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
         outcomes = fetch_batches(settings, partner, days, as_of, context.log)
         who = f"run {context.run.run_id[:8]}, {partner} of {window}"
         with warehouse.writing(context.log, who) as connection:
-            rows = book(connection, partner, outcomes, as_of)
-            metadata = run_metadata(
-                connection, PARTNER_REVENUE, window, as_of, rows, ["revenue"], f"partner = {quoted(partner)}"
-            )
-        return dg.MaterializeResult(metadata=metadata, check_results=[_import_check(outcomes)])
+            book(connection, partner, outcomes, as_of)
+            metadata = {each: _partner_metadata(connection, partner, each, outcomes, window, as_of) for each in filled}
+        for destination in filled:
+            key = partner_key(destination.table, partner)
+            # The tables of a batch are written together, whichever of them was chosen.
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key, metadata=metadata[destination])
+        for check_key in context.selected_asset_check_keys:
+            yield _import_check(check_key.asset_key, outcomes)
 
-    return import_revenue
+    return import_partner
+
+
+def _as_name(partner: str) -> str:
+    """Spell a partner's name as Dagster's names must be; different ones stay different."""
+    return re.sub("[^A-Za-z0-9]", lambda found: "_" if found[0] == "_" else f"_{ord(found[0]):x}_", partner)
+
+
+def _partner_spec(
+    partner: str, set_up: Partner, destination: Destination, partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetSpec:
+    table, connector = destination.table, connectors().get(set_up.connector)
+    detail = ""
+    if set_up.granularity:
+        detail = f", {set_up.granularity.replace('_', ' ')}, by {', '.join(set_up.grain) or 'day alone'}"
+    return dg.AssetSpec(
+        key=partner_key(table, partner),
+        deps=[asset_key(FX_RATES.table.name)],
+        description=f"What {partner} reports{detail}: its slice of {table.name}.",
+        group_name="raw",
+        kinds={"duckdb", "python", set_up.connector.replace("_", "")},
+        owners=OWNERS,
+        partitions_def=partitions,
+        metadata={
+            "dagster/column_schema": column_schema(table.columns),
+            "dagster/table_name": table.name,
+            **({"documentation": dg.MetadataValue.url(connector.documentation)} if connector else {}),
+        },
+        freshness_policy=FRESHNESS,
+    )
+
+
+def _partner_metadata(
+    connection: Any,
+    partner: str,
+    destination: Destination,
+    outcomes: Sequence[Batch | FailedDay],
+    window: Window,
+    as_of: date,
+) -> dict[str, Any]:
+    rows = sum(len(outcome.lines[destination]) for outcome in outcomes if isinstance(outcome, Batch))
+    sums = [destination.money] if destination.money else []
+    only = " AND ".join(f"{column} = {quoted(value)}" for column, value in destination.slice_of(partner).items())
+    return run_metadata(connection, destination.table, window, as_of, rows, sums, only)
 
 
 def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -192,11 +228,12 @@ def _record_rejected_partner_files(connection: Any, settings: Settings, window: 
     record_rejected(connection, PARTNER_REVENUE_FILES, landing, window, rules)
 
 
-def _import_check(outcomes: list[Batch | FailedDay]) -> dg.AssetCheckResult:
+def _import_check(key: dg.AssetKey, outcomes: Sequence[Batch | FailedDay]) -> dg.AssetCheckResult:
     failed = {outcome.report_date: outcome.error for outcome in outcomes if isinstance(outcome, FailedDay)}
     imported = Counter(isinstance(outcome, Batch) for outcome in outcomes)[True]
     errors = "\n\n".join(f"**{day}**: {error}" for day, error in failed.items())
     return dg.AssetCheckResult(
+        asset_key=key,
         check_name=IMPORT_CHECK,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR,

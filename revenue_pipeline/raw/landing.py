@@ -32,7 +32,7 @@ class Rules:
     Attributes:
         timezone: the reporting time zone.
         currency: the reporting currency.
-        partner_timezones: for the days that partners book on.
+        partner_timezones: for the days that partners book ad revenue on.
         partner_currencies: what a row of a `files` partner is in when it does not say; its keys are the partners
             whose rows may be landed as files.
         late_arrival_days: how many days after its own an event may be received.
