@@ -161,6 +161,7 @@ ONLY_IN: dict[str, dict[str, str]] = {
         "warehouse.py": "opens the warehouse",
         "publish.py": "makes and reads the copy that people open, never the warehouse",
         "raw/partner_revenue.py": "reads landed files in memory",
+        "raw/exchange_rates.py": "reads landed rates in memory, for what partners report",
         "simulator/landing.py": "writes landing files in memory",
     },
     "os.environ": {
@@ -172,7 +173,7 @@ ONLY_IN: dict[str, dict[str, str]] = {
         "settings.py": "today, for the edges",
         "run_day.py": "the day of a run that was told none",
         "partitions.py": "Dagster counts partitions from the clock",
-        "raw/partner_revenue.py": "imported_at, the one value that may differ between equal runs",
+        "raw/imports.py": "imported_at, the one value that may differ between equal runs",
         "simulator/server.py": "today, where the simulator is told none",
     },
     "date.today": {},

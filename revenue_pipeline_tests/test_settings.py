@@ -218,6 +218,7 @@ PARTNER = "partners: {acme: {connector: files, granularity: aggregated, %s}}"
         ("partners: {acme: {granularity: aggregated}}", "partners.acme.connector: missing"),
         ("partners: {acme: {connector: files}}", "partners.acme.granularity: missing"),
         ("partners: {acme: {connector: files, granularity: both}}", "partners.acme.granularity"),
+        ("partners: {max: {connector: applovin_max, options: 7}}", "partners.max.options"),
         ("partners: {a b: {connector: files, granularity: aggregated}}", "partners.a b"),
         ("partners: {..: {connector: files, granularity: aggregated}}", "partners..."),  # it names a folder
         (PARTNER % "grain: [user_id]", "partners.acme.grain.0"),

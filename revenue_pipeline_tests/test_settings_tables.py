@@ -20,6 +20,7 @@ SETTINGS = Settings.model_validate(
         "partners": {
             "max": {"connector": "files", "granularity": "aggregated", "grain": ["app_id", "country"]},
             "acme": {"connector": "files", "granularity": "user_level", "import_window_days": 2},
+            "affiliates": {"connector": "some_network"},
         },
     }
 )

@@ -8,8 +8,9 @@ import pytest
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.definitions import JOB, build_defs
+from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS
-from revenue_pipeline.sql_asset import SqlTable, asset_keys, column_lineage
+from revenue_pipeline.sql_asset import SqlTable, column_lineage
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
 
 RPM = next(table for table in reports.TABLES if table.name == "reports.rpm")
@@ -50,25 +51,15 @@ def test_the_ui_shows_the_sql_and_what_each_column_means(make_settings: MakeSett
 def test_columns_know_the_assets_they_come_from(make_settings: MakeSettings) -> None:
     settings = make_settings(partners={"acme": ACME, "other": ACME})
     known = (*all_tables(), PARTNERS, CONTAINERS)
-    lineage = column_lineage(RPM, known, settings).deps_by_column
+    lineage = column_lineage(RPM, known, writers(settings)).deps_by_column
     assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["rpm"]} == {
         ("core/engagement_daily", "revenue"),
         ("core/engagement_daily", "adjusted_opens"),
     }
     ledger = next(table for table in core.TABLES if table.name == "core.reconciled_estimates")
-    sources = {
-        dep.asset_key.to_user_string() for dep in column_lineage(ledger, known, settings).deps_by_column["import_id"]
-    }
+    lineage = column_lineage(ledger, known, writers(settings)).deps_by_column
+    sources = {dep.asset_key.to_user_string() for dep in lineage["import_id"]}
     assert sources == {"raw/partner_revenue/acme", "raw/partner_revenue/other"}
-
-
-def test_one_table_may_have_an_asset_for_each_partner(make_settings: MakeSettings) -> None:
-    settings = make_settings(partners={"acme": ACME, "other": ACME})
-    assert [key.to_user_string() for key in asset_keys("raw.partner_revenue", settings)] == [
-        "raw/partner_revenue/acme",
-        "raw/partner_revenue/other",
-    ]
-    assert [key.to_user_string() for key in asset_keys("raw.events", settings)] == ["raw/events"]
 
 
 @pytest.mark.parametrize("table", [*core.TABLES, *reports.TABLES], ids=lambda table: table.name)

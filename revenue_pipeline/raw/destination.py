@@ -74,7 +74,7 @@ class Destination:
             if not isinstance(value, Decimal):
                 continue
             width, scale = map(int, re.findall(r"\d+", column.type))
-            if abs(rounded(value, scale)) >= Decimal(10) ** (width - scale):
+            if rounded(value, scale).copy_abs() >= Decimal(10) ** (width - scale):
                 return f"{column.name} {value:f}"
         return None
 

@@ -41,9 +41,7 @@ PARTNER_IMPORTS = Table(
         Column("as_of", "DATE", "The day the run believed it was."),
         Column("import_id", "VARCHAR", "The batch that came; NULL when the import failed."),
         Column("rows", "BIGINT", "Its rows."),
-        Column(
-            "revenue", "DECIMAL(38,9)", "Its ad revenue in the reporting currency; NULL where partners give none."
-        ),
+        Column("revenue", "DECIMAL(38,9)", "Its ad revenue in the reporting currency; NULL where partners give none."),
         Column("is_changed", "BOOLEAN", "Whether its content differed from the batch before; NULL when it failed."),
         Column("error", "VARCHAR", "Why the import failed, and what to do; NULL when it did not."),
     ),
@@ -159,7 +157,7 @@ def _too_large(batch: Batch) -> str | None:
         for line in lines:
             if large := destination.too_large(line):
                 return large
-        if destination.money and abs(total := batch.sum_of(destination)) >= _LARGEST_TOTAL:
+        if destination.money and (total := batch.sum_of(destination)).copy_abs() >= _LARGEST_TOTAL:
             return f"the sum of {destination.money}, {total:f},"
     return None
 

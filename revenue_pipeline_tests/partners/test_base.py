@@ -6,19 +6,22 @@ import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import (
     Account,
     Connector,
+    ConnectorOptions,
+    ConversionRow,
     Granularity,
     Import,
     PartnerError,
@@ -88,6 +91,7 @@ def test_an_account_does_not_show_its_secrets() -> None:
             {"granularity": "user_level"},
             "applovin_max: plain does not offer user_level revenue. Set its granularity to aggregated.",
         ),
+        ({"granularity": None}, "applovin_max: granularity is missing. Set its granularity to aggregated."),
         (
             {"credentials": {"api_key": " "}},
             "applovin_max: credential api_key is empty. Set the environment variable APPLOVIN_API_KEY.",
@@ -102,6 +106,87 @@ def test_an_account_the_connector_cannot_serve_is_refused(changes: dict[str, obj
     with pytest.raises(PartnerError) as caught:
         Plain(account("http://partner", **changes))
     assert str(caught.value) == message
+
+
+class Affiliates(Plain):
+    """A network whose answer holds conversions, and one option."""
+
+    class Options(ConnectorOptions):
+        side: Literal["affiliate", "network"] = "affiliate"
+
+    options: Options
+    gives = (ConversionRow,)
+    granularities = ()
+    grain = ()
+    timezone = "America/New_York"
+
+    def fetch_day(self, day: date, http: PartnerHttp) -> list[ConversionRow]:
+        rows = http.get("rows").json()["rows"]
+        return [
+            ConversionRow(
+                conversion_id=row["id"],
+                payout=amount(row["payout"]),
+                currency=self.options.side[:3],
+                converted_at=datetime.fromisoformat(row["at"]),
+            )
+            for row in rows
+        ]
+
+
+AFFILIATE: dict[str, object] = {"granularity": None, "grain": (), "timezone": "America/New_York"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"granularity": "aggregated"}, "applovin_max: plain reports no ad revenue. Remove its granularity."),
+        ({"grain": ("app_id",)}, "applovin_max: plain cannot report app_id. Remove its grain."),
+    ],
+)
+def test_a_connector_that_gives_no_revenue_has_neither_granularity_nor_grain(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(PartnerError) as caught:
+        Affiliates(account("http://partner", **{**AFFILIATE, **changes}))
+    assert str(caught.value) == message
+
+
+def test_options_are_read_from_text_and_checked() -> None:
+    assert Affiliates(account("http://partner", **AFFILIATE)).options.side == "affiliate"
+    options = {"options": {"side": "network"}}
+    assert Affiliates(account("http://partner", **AFFILIATE, **options)).options.side == "network"
+    for wrong in ({"side": "both"}, {"surprise": "1"}):
+        with pytest.raises(ValidationError):
+            Affiliates(account("http://partner", **AFFILIATE, options=wrong))
+
+
+def test_conversions_belong_to_the_partners_day_and_are_kept_in_utc(server: FakeServer, tmp_path: Path) -> None:
+    connector = Affiliates(account(server.url, **AFFILIATE))
+    late = {"id": "c-1", "payout": "1.5", "at": "2026-10-05T23:30:00-04:00"}
+    server.replies = [Reply({"rows": [late]})]
+    (row,) = import_day(connector, DAY, AS_OF, Archive(tmp_path), QUICK).rows
+    assert isinstance(row, ConversionRow)
+    assert row.converted_at.isoformat() == "2026-10-06T03:30:00+00:00"
+    assert row.currency == "AFF"
+    for day in (DAY - timedelta(days=1), AS_OF):
+        with pytest.raises(PartnerError, match=f"a row of 2026-10-05 where {day} was asked for"):
+            import_day(connector, day, AS_OF, Archive(tmp_path), QUICK)
+
+
+def test_a_row_of_a_kind_that_was_not_declared_is_refused(server: FakeServer, tmp_path: Path) -> None:
+    class Undeclared(Affiliates):
+        gives = (RevenueRow,)
+        granularities = ("aggregated",)
+
+    server.replies = [Reply({"rows": [{"id": "c-1", "payout": "1.5", "at": "2026-10-05T12:00:00-04:00"}]})]
+    connector = Undeclared(account(server.url, grain=(), timezone="America/New_York"))
+    with pytest.raises(PartnerError, match="does not declare that it gives a ConversionRow"):
+        import_day(connector, DAY, AS_OF, Archive(tmp_path), QUICK)
+
+
+def test_a_day_beyond_reach_names_the_folder_of_its_kind_of_rows() -> None:
+    told = str(Affiliates(account("http://partner", **AFFILIATE)).beyond_reach_back(DAY))
+    assert "<landing>/conversions/date=2026-10-05/" in told
 
 
 def test_an_account_without_a_base_url_uses_that_of_the_connector(tmp_path: Path) -> None:

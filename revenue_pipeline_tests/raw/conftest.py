@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import date
+import logging
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
+from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.partitions import Window
-from revenue_pipeline.raw.datasets import EVENTS, LANDED, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.datasets import EVENTS, Dataset
 from revenue_pipeline.raw.files import LandingFolder
+from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.raw.land import Landed, land, record_rejected
 from revenue_pipeline.raw.landing import Rules, read_landed
-from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
+from revenue_pipeline.settings import Settings
+from revenue_pipeline.simulator import Simulator, World
 from revenue_pipeline.warehouse import WRITTEN_DAYS
 
 DAY = date(2026, 10, 5)
@@ -28,10 +33,7 @@ NO_RATES = (
     "SELECT CAST(NULL AS DATE) AS rate_day, CAST(NULL AS VARCHAR) AS rate_currency, "
     "CAST(NULL AS HUGEINT) AS rate_units WHERE FALSE"
 )
-TABLES = (
-    *(dataset.table for dataset in LANDED),
-    *(PARTNER_REVENUE, PARTNER_REVENUE_HISTORY, PARTNER_IMPORTS, REJECTED_ROWS, WRITTEN_DAYS),
-)
+TABLES = (*(table for table in all_tables() if table.name.startswith("raw.")), WRITTEN_DAYS)
 
 
 class Lake:
@@ -122,3 +124,51 @@ def lake(tmp_path: Path, raw_tables: duckdb.DuckDBPyConnection) -> Lake:
     for table in TABLES:
         raw_tables.execute(f"DELETE FROM {table.name}")
     return Lake(tmp_path, raw_tables)
+
+
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+LOG = logging.getLogger(__name__)
+KEY = "a-key-nobody-may-see"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Nothing to import, unless a test file makes a world of its own."""
+    return World(first_day=DAY, last_day=DAY, scale=0.01)
+
+
+@pytest.fixture
+def simulator(world: World) -> Iterator[Simulator]:
+    with Simulator(world, today=DAY + timedelta(days=10)) as simulator:
+        yield simulator
+
+
+Import = Callable[..., list[Batch | FailedDay]]
+
+
+@pytest.fixture
+def import_days(lake: Lake, simulator: Simulator, tmp_path: Path) -> Import:
+    """Import days of a partner and book them."""
+
+    def run(*days: date, partner: str = "max", as_of: date = DAY, **changes: Any) -> list[Batch | FailedDay]:
+        partners = {
+            "max": {
+                "connector": "applovin_max",
+                "granularity": "aggregated",
+                "grain": ["app_id"],
+                "base_url": f"{simulator.url}/applovin",
+                "credentials": {"api_key": {"env": "KEY"}},
+            },
+            "acme": {"connector": "files", "granularity": "user_level", "grain": ["app_id"], "currency": "EUR"},
+            "other": {"connector": "files", "granularity": "aggregated"},
+        }
+        partners[partner] |= changes
+        storage = {"landing": str(lake.landing), "archive": tmp_path / "archive"}
+        document = {"start_date": "2026-10-01", "storage": storage, "partners": partners}
+        settings = Settings.model_validate(document).model_copy(update={"secrets": {"KEY": SecretStr(KEY)}})
+        outcomes = fetch_batches(settings, partner, days or [DAY], as_of, LOG)
+        book(lake.connection, partner, outcomes, as_of)
+        return outcomes
+
+    return run

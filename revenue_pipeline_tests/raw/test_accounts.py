@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from revenue_pipeline.raw.accounts import currency_of, landing_rules, open_connector, timezone_of
+from revenue_pipeline.partners.base import RevenueRow
+from revenue_pipeline.raw.accounts import currency_of, kinds_of, landing_rules, open_connector, timezone_of
 from revenue_pipeline.settings import Settings, SettingsError
 
 SECRET = "s3cret"
@@ -59,6 +60,8 @@ def test_an_opened_connector_knows_its_account_and_shows_no_secret() -> None:
     [
         ({"connector": "nope"}, r"partners\.max\.connector: 'nope' is unknown; there are files, applovin_max"),
         ({"granularity": "user_level"}, r"partners\.max: .*user_level"),
+        ({"granularity": None}, r"partners\.max: max: granularity is missing\. Set its granularity to aggregated"),
+        ({"options": {"side": "network"}}, r"partners\.max\.options\.side: unknown key"),
         ({"credentials": {}}, r"partners\.max: .*api_key"),
     ],
 )
@@ -67,6 +70,16 @@ def test_a_setting_that_the_connector_cannot_do_names_its_key(change: dict[str, 
         open_connector(settings_with(max={**API, **change}), "max")
 
     assert "\n" not in str(error.value)
+
+
+def test_landed_totals_have_no_options() -> None:
+    with pytest.raises(SettingsError, match=r"partners\.acme\.options: .*"):
+        open_connector(settings_with(acme={**FILES, "options": {"side": "network"}}), "acme")
+
+
+def test_landed_totals_are_revenue() -> None:
+    assert kinds_of(settings_with(acme=FILES, max=API), "acme") == (RevenueRow,)
+    assert kinds_of(settings_with(acme=FILES, max=API), "max") == (RevenueRow,)
 
 
 def test_an_empty_secret_is_told_with_its_variable() -> None:

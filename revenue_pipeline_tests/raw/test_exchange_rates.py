@@ -156,7 +156,7 @@ def test_a_partners_rates_do_not_depend_on_the_machines_time_zone(lake: Lake) ->
         "import logging, sys\n"
         "from datetime import date\n"
         "from revenue_pipeline.settings import Settings\n"
-        "from revenue_pipeline.raw.partner_revenue import fetch_batches\n"
+        "from revenue_pipeline.raw.imports import fetch_batches\n"
         "partner = {'connector': 'files', 'granularity': 'aggregated', 'currency': 'EUR'}\n"
         "s = Settings.model_validate({'start_date': '2026-10-01', 'storage': {'landing': sys.argv[1]}, "
         "'partners': {'acme': partner}})\n"
