@@ -18,7 +18,8 @@ import duckdb
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.partitions import Window
-from revenue_pipeline.raw.partner_revenue import PARTNER_IMPORTS, PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
+from revenue_pipeline.raw.imports import PARTNER_IMPORTS
+from revenue_pipeline.raw.partner_revenue import PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import parameters
 from revenue_pipeline.sql_asset import SqlTable
