@@ -32,6 +32,9 @@ class Log(Protocol):
     def info(self, msg: str) -> None:
         """Write one line."""
 
+    def warning(self, msg: str) -> None:
+        """Write one line that a person should look at."""
+
 
 @dataclass(frozen=True)
 class Column:

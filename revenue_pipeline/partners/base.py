@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.http import HttpOptions, PartnerError, PartnerHttp, Throttle
+from revenue_pipeline.partners.http import HttpOptions, PartnerError, PartnerHttp, RateLimit, Throttle
 from revenue_pipeline.partners.rows import ConversionRow, RevenueRow, Row, canonical, normalised
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Granularity",
     "Import",
     "PartnerError",
+    "RateLimit",
     "RevenueRow",
     "Row",
     "amount",
@@ -48,7 +49,8 @@ _log = logging.getLogger(__name__)
 class ConnectorOptions(BaseModel):
     """What an account can be told beyond the settings that all connectors share: `options:` of a partner.
 
-    A connector that has any declares them as a class attribute `Options`; their descriptions are its documentation.
+    A connector that has any declares them as a class attribute `Options`; their descriptions are its documentation. A
+    validator that depends on more of the account, such as its granularity, finds it as its context.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +83,7 @@ class Import:
     """One batch: all that `partner` reports for `report_date`.
 
     rows: of the kinds that the connector gives. import_id: their `content_id`. archive: the folder of the raw answers.
+    warnings: what the partner, or the connector, says of the day beside its rows.
     """
 
     partner: str
@@ -88,6 +91,7 @@ class Import:
     rows: tuple[Row, ...]
     import_id: str
     archive: Path
+    warnings: tuple[str, ...] = ()
 
 
 class Connector(ABC):
@@ -105,8 +109,9 @@ class Connector(ABC):
     currency: ClassVar[str] = "USD"  # default of the account's
     import_window_days: ClassVar[int] = 3  # default of the account's
     reach_back_days: ClassVar[int | None] = None  # how old a day may be; None: no known limit
+    user_level_reach_back_days: ClassVar[int | None] = None  # of user-level revenue, where it differs
     concurrent_days: ClassVar[int] = 1  # how many days may be asked for at once
-    calls_per_second: ClassVar[float | None] = None  # over all of them
+    rate_limit: ClassVar[RateLimit | None] = None  # what the vendor allows, over all of them
 
     def __init__(self, account: Account) -> None:
         """Raises PartnerError when the account asks for what this partner cannot give, or lacks a credential.
@@ -114,8 +119,8 @@ class Connector(ABC):
         And pydantic's ValidationError for options that are none.
         """
         self.account = account
-        self.options = self.Options.model_validate(account.options)
-        self.throttle = Throttle(self.calls_per_second)
+        self.options = self.Options.model_validate(account.options, context=account)
+        self.throttle = Throttle(self.rate_limit)
         unknown = [column for column in account.grain if column not in self.grain]
         if unknown:
             choice = (
@@ -147,6 +152,12 @@ class Connector(ABC):
         The day is one of the partner's own, in the account's time zone.
         """
 
+    @property
+    def reach_back(self) -> int | None:
+        """How old a day of this account may be, in days; None: no known limit."""
+        own = self.user_level_reach_back_days if self.account.granularity == "user_level" else None
+        return self.reach_back_days if own is None else own
+
     def subject(self, day: date) -> str:
         """The partner and the day, as errors name them."""
         return f"{self.account.name} {day.isoformat()}"
@@ -162,7 +173,7 @@ class Connector(ABC):
         """What to raise for a day the partner no longer reports."""
         folders = " and ".join(f"<landing>/{kind.dataset}/date={day.isoformat()}/" for kind in self.gives)
         return PartnerError(
-            f"{self.subject(day)}: the partner reports only the last {self.reach_back_days} days.",
+            f"{self.subject(day)}: the partner reports only the last {self.reach_back} days.",
             f"Export it at the partner and land it as files: {folders}.",
         )
 
@@ -208,7 +219,7 @@ def import_day(
     Every raw answer is in the archive before it is parsed. Raises PartnerError for a day beyond the partner's
     reach-back at `as_of` and for whatever is wrong with the partner's answers, which then stay in a `failed-…` folder.
     """
-    if connector.reach_back_days is not None and day < as_of - timedelta(days=connector.reach_back_days):
+    if connector.reach_back is not None and day < as_of - timedelta(days=connector.reach_back):
         raise connector.beyond_reach_back(day)
     account = connector.account
     answers = archive.open(account.name, day)
@@ -229,7 +240,8 @@ def import_day(
         # A new error without a past: the old one may be chained to one that shows a secret.
         raise PartnerError(http.scrubber.text(outcome.cause), http.scrubber.text(remedy))
     batch_id = content_id(account.name, day, outcome)
-    return Import(account.name, day, tuple(outcome), batch_id, answers.finish(batch_id))
+    warnings = tuple(http.scrubber.text(warning) for warning in http.warnings)
+    return Import(account.name, day, tuple(outcome), batch_id, answers.finish(batch_id), warnings)
 
 
 def content_id(partner: str, report_date: date, rows: Iterable[Row]) -> str:

@@ -7,20 +7,27 @@ import logging
 import re
 import threading
 import time
+import zlib
+from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import mktime_tz, parsedate_tz
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential, wait_random
 
 from revenue_pipeline.partners.archive import PendingAnswers
-from revenue_pipeline.partners.scrubbing import Scrubber, hide_from_logs
+from revenue_pipeline.partners.scrubbing import SIGNATURE_NAME, Scrubber, hide_from_logs
 
 _log = logging.getLogger(__name__)
 _EXCERPT = 300  # characters of an answer that an error shows
+_SHORTEST_SIGNATURE, _SURELY_A_SIGNATURE = 8, 20  # characters; hiding ordinary values would spoil what people read
+_LOGGERS = ("urllib3", "requests", __name__)
+_GZIP = b"\x1f\x8b"
+_GZIP_FORMAT, _RAW_DEFLATE = 31, -15  # zlib's window bits for each
 
 
 class PartnerError(Exception):
@@ -37,21 +44,29 @@ class PartnerError(Exception):
         return f"{self.cause} {self.remedy}"
 
 
-class Throttle:
-    """Spaces the calls of all threads that share it."""
+class RateLimit(NamedTuple):
+    """So many calls within any so many seconds."""
 
-    def __init__(self, calls_per_second: float | None) -> None:
-        """At most so many calls each second; None for as fast as they come."""
-        self._interval = 1 / calls_per_second if calls_per_second else 0.0
-        self._next = 0.0
+    calls: int
+    seconds: float
+
+
+class Throttle:
+    """Holds back the calls of all threads that share it."""
+
+    def __init__(self, limit: RateLimit | None) -> None:
+        """Never more calls than `limit` allows, and all of them at once if it does; None for as they come."""
+        self._seconds = limit.seconds if limit else 0.0
+        self._latest: deque[float] = deque(maxlen=limit.calls if limit else 0)
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Sleep until the next call may be made."""
         with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + self._interval
+            now = start = time.monotonic()
+            if self._latest and len(self._latest) == self._latest.maxlen:
+                start = max(now, self._latest[0] + self._seconds)
+            self._latest.append(start)
         time.sleep(start - now)
 
 
@@ -68,7 +83,7 @@ class HttpOptions:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of a partner: `status`, `headers` (names in any case), `body`.
+    """One answer of a partner: `status`, `headers` (names in any case), `body` (unpacked, even where a file is a gzip).
 
     For errors: `subject` names partner and day, `excerpt` is the beginning of the body without secrets.
     """
@@ -88,6 +103,17 @@ class Answer:
         raise PartnerError(
             f"{self.subject}: the partner answered something that is not JSON (HTTP {self.status}): {self.excerpt!r}.",
             "Run the day again; if it stays, check base_url and the partner's status page.",
+        )
+
+    def text(self) -> str:
+        """The body as text, without a byte order mark. PartnerError when it is not UTF-8."""
+        try:
+            return self.body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass  # raised below, outside this block: an error in flight would be chained, with the whole body in it
+        raise PartnerError(
+            f"{self.subject}: the partner answered something that is not text (HTTP {self.status}): {self.excerpt!r}.",
+            "Run the day again; if it stays, compare the archived answer with the partner's documentation.",
         )
 
 
@@ -129,7 +155,9 @@ class PartnerHttp:
         throttle: shared with the other sessions of this partner.
         """
         self.subject = subject
-        self.scrubber = Scrubber()
+        self.scrubber = Scrubber()  # of what is shown and kept
+        self.warnings: list[str] = []
+        self._carried = Scrubber()  # what no other host may get
         for secret in credentials.values():
             self.hide(secret)
         self._base_url = base_url
@@ -139,7 +167,7 @@ class PartnerHttp:
         self._options = options or HttpOptions()
         wait, longest = self._options.base_wait, self._options.longest_wait
         self._backoff = wait_exponential(multiplier=wait, max=longest) + wait_random(0, wait)
-        self._session = _Session(self.scrubber, subject)
+        self._session = _Session(self._carried, subject, self._hide_signature)
 
     def close(self) -> None:
         """Close the connections."""
@@ -147,8 +175,12 @@ class PartnerHttp:
 
     def hide(self, secret: str) -> None:
         """Scrub this text from now on, for example a bearer token got with `get(…, private=True)`."""
-        self.scrubber.add(secret)
-        hide_from_logs(secret, "urllib3", "requests", __name__)
+        self._carried.add(secret)
+        self._hide(secret)
+
+    def warn(self, warning: str) -> None:
+        """Hand on what a person should know of the day although it came: the run shows it. A whole sentence."""
+        self.warnings.append(warning)
 
     def get(
         self,
@@ -184,6 +216,22 @@ class PartnerHttp:
         """POST a query, as JSON or as a form. Otherwise as `get`, retries included: a query changes nothing."""
         request = {"params": params, "headers": headers, "json": json, "data": data}
         return self._ask("POST", path, expect, true_status, private, **request)
+
+    def download(self, url: str, *, expect: Container[int] = range(200, 300)) -> Answer:
+        """GET a file by the signed address that the partner gave for it.
+
+        Credentials are not sent, and PartnerError is raised for an address that holds one; the signature is scrubbed
+        from then on. Otherwise as `get`.
+        """
+        if not re.match("https?://", url):
+            raise PartnerError(
+                f"{self.subject}: the partner gave {self.scrubber.text(url)[:_EXCERPT]!r} as the address of a file.",
+                "Run the day again; if it stays, compare the archived answer with the partner's documentation.",
+            )
+        self._hide_signature(url)
+        if self._session.should_strip_auth(self._base_url, url):  # type: ignore[no-untyped-call]
+            self._session.refuse_to_carry(url)
+        return self._ask("GET", url, expect, None, False)
 
     def refusal(self, answer: Answer, status: int | None = None) -> PartnerError:
         """What to raise for an answer that is not the report. `status`: the body's own code, where it has one."""
@@ -228,24 +276,37 @@ class PartnerHttp:
         self._throttle.wait()
         timeout = (self._options.connect_timeout, self._options.read_timeout)
         try:
-            response = self._session.request(method, url, timeout=timeout, **request)
+            with self._session.request(method, url, timeout=timeout, stream=True, **request) as response:
+                body, is_whole = _body(response)
         except requests.RequestException as error:
             return self._no_answer(error)
-        answer = self._keep(method, response, private and response.status_code in expect)
+        answer = self._keep(method, response, body, private and response.status_code in expect)
+        if not is_whole:
+            return self._no_answer(requests.exceptions.ContentDecodingError("cut off or damaged inside"))
         status = true_status(answer) if true_status else answer.status
         if status in expect:
             return answer
         return _Failure(self.refusal(answer, status), status == 429 or status >= 500, _asked_wait(answer))
 
-    def _keep(self, method: str, response: requests.Response, private: bool) -> Answer:
-        scrubbed = b"(kept out of the archive: it holds a token)" if private else self.scrubber.data(response.content)
+    def _keep(self, method: str, response: requests.Response, body: bytes, private: bool) -> Answer:
+        scrubbed = b"(kept out of the archive: it holds a token)" if private else self.scrubber.data(body)
         url = self.scrubber.text(response.url)
         _log.debug("%s: %s %s gave HTTP %s", self.subject, method, url, response.status_code)
         if self._answers:
             extension = "txt" if private else _extension(response.headers)
             self._answers.add(scrubbed, extension, {"method": method, "url": url, "status": response.status_code})
         excerpt = " ".join(scrubbed[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
-        return Answer(response.status_code, response.headers, response.content, self.subject, excerpt)
+        return Answer(response.status_code, response.headers, body, self.subject, excerpt)
+
+    def _hide(self, secret: str) -> None:
+        self.scrubber.add(secret)
+        hide_from_logs(secret, *_LOGGERS)
+
+    def _hide_signature(self, url: str) -> None:
+        """Scrub what of the address's query opens the file: parameters that say so, and others long enough to."""
+        for name, value in parse_qsl(urlsplit(url).query):
+            if len(value) >= (_SHORTEST_SIGNATURE if SIGNATURE_NAME.fullmatch(name) else _SURELY_A_SIGNATURE):
+                self._hide(value)
 
     def _no_answer(self, error: requests.RequestException) -> _Failure:
         reason = getattr(error.args[0], "reason", error) if error.args else error  # without requests' own wrapping
@@ -291,10 +352,13 @@ class PartnerHttp:
 class _Session(requests.Session):
     """A session whose redirects to another host carry no secret: requests itself strips only `Authorization`."""
 
-    def __init__(self, scrubber: Scrubber, subject: str) -> None:
+    def __init__(self, carried: Scrubber, subject: str, on_new_host: Callable[[str], None]) -> None:
+        """`carried` knows the secrets; `on_new_host` is called with an address on another host before it is asked."""
         super().__init__()
-        self._scrubber = scrubber
+        self._carried = carried
         self._subject = subject
+        self._on_new_host = on_new_host
+        self.headers["Accept-Encoding"] = "gzip, deflate"  # what `_body` unpacks
         self.auth = lambda request: request  # else requests replaces our headers by what ~/.netrc says for the host
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
@@ -304,18 +368,56 @@ class _Session(requests.Session):
         if not self.should_strip_auth(response.request.url, new_url):  # type: ignore[no-untyped-call]
             return
         for name, value in list(prepared_request.headers.items()):
-            if self._holds_secret(value):
+            if self._carried.finds(value):
                 del prepared_request.headers[name]
-        if self._holds_secret(new_url) or self._holds_secret(prepared_request.body or ""):
+        self.refuse_to_carry(new_url, prepared_request.body)
+        self._on_new_host(new_url)
+
+    def refuse_to_carry(self, url: str, body: str | bytes | None = None) -> None:
+        """PartnerError when asking this address of another host would pass a secret on to it."""
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+        if self._carried.finds(url) or self._carried.finds(text):
             raise PartnerError(
-                f"{self._subject}: the partner redirects to another host, and would pass the credentials on to it: "
-                f"{self._scrubber.text(new_url)}.",
+                f"{self._subject}: the partner points to another host, and would pass the credentials on to it: "
+                f"{self._carried.text(url)}.",
                 "If the partner has moved, set its base_url to the new address.",
             )
 
-    def _holds_secret(self, value: str | bytes) -> bool:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        return self._scrubber.text(text) != text
+
+def _body(response: requests.Response) -> tuple[bytes, bool]:
+    """The body, unpacked, and whether it is whole; of a damaged one what can be unpacked.
+
+    Urllib3 takes a compressed stream that was cut off for a whole one, so it gets none to unpack.
+    """
+    encoding = response.raw.headers.pop("Content-Encoding", "").strip().lower()
+    body, is_whole = response.content, True
+    if encoding in ("gzip", "x-gzip"):
+        body, is_whole = _unpacked(body, _GZIP_FORMAT)
+    elif encoding == "deflate":
+        packed = body
+        body, is_whole = _unpacked(packed, zlib.MAX_WBITS)
+        if not body:  # some servers mean the bare stream by it
+            body, is_whole = _unpacked(packed, _RAW_DEFLATE)
+    elif encoding not in ("", "identity"):
+        raise requests.exceptions.ContentDecodingError(f"packed as {encoding}, which was not asked for")
+    if is_whole and body.startswith(_GZIP):
+        return _unpacked(body, _GZIP_FORMAT)
+    return body, is_whole
+
+
+def _unpacked(data: bytes, window_bits: int) -> tuple[bytes, bool]:
+    """All members of a compressed body, and whether the last one is whole."""
+    parts: list[bytes] = []
+    while data:
+        member = zlib.decompressobj(window_bits)
+        try:
+            parts.append(member.decompress(data))
+        except zlib.error:
+            return b"".join(parts), False
+        if not member.eof:
+            return b"".join(parts), False
+        data = member.unused_data.lstrip(b"\0")  # writers may fill a file up with zeros
+    return b"".join(parts), True
 
 
 def _asked_wait(answer: Answer) -> float | None:

@@ -11,9 +11,22 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import quote
 
+SIGNATURE_NAME = re.compile(
+    r"[\w-]*(signature|credential|token|secret)[\w-]*|sig|sign|hmac|policy|key-pair-id|awsaccesskeyid|googleaccessid",
+    re.IGNORECASE,
+)
+"""The names of query parameters that let whoever has the address of a file open it."""
+
+_SIGNATURE = re.compile(
+    rf"((?:[?&]|&amp;|%26|%3F|\\u0026)(?:{SIGNATURE_NAME.pattern})(?:=|%3D|\\u003d))(?:[^\s&\"'<>\\]|\\/)+",
+    re.IGNORECASE,
+)
+
 
 class Scrubber:
     """Replaces secrets by `***`, however a URL, a JSON text, an HTML page or a Basic header spells them.
+
+    So it does with the signatures of the addresses in a text, which it need not be told.
 
     Empty secrets are ignored. A secret that is an ordinary word hides that word everywhere, so choose long ones.
     """
@@ -38,7 +51,11 @@ class Scrubber:
         """The text without the secrets."""
         for pattern in self._patterns.values():
             text = pattern.sub("***", text)
-        return text
+        return _SIGNATURE.sub(r"\1***", text)
+
+    def finds(self, text: str) -> bool:
+        """Whether one of the secrets is in the text."""
+        return any(pattern.search(text) for pattern in self._patterns.values())
 
     def data(self, data: bytes) -> bytes:
         """The bytes without the secrets; all other bytes stay as they are, whatever their encoding."""

@@ -176,7 +176,14 @@ def _partner_metadata(
     rows = sum(len(outcome.lines[destination]) for outcome in outcomes if isinstance(outcome, Batch))
     sums = [destination.money] if destination.money else []
     only = " AND ".join(f"{column} = {quoted(value)}" for column, value in destination.slice_of(partner).items())
-    return run_metadata(connection, destination.table, window, as_of, rows, sums, only)
+    return run_metadata(connection, destination.table, window, as_of, rows, sums, only) | _warnings(outcomes)
+
+
+def _warnings(outcomes: Sequence[Batch | FailedDay]) -> dict[str, dg.MetadataValue]:
+    """What a person should know of the days that came; nothing where there is nothing to say."""
+    batches = [outcome for outcome in outcomes if isinstance(outcome, Batch)]
+    lines = [f"**{batch.report_date}**: {warning}" for batch in batches for warning in batch.warnings]
+    return {"warnings": dg.MetadataValue.md("\n\n".join(lines))} if lines else {}
 
 
 def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -230,23 +237,27 @@ def _record_rejected_partner_files(connection: Any, settings: Settings, window: 
 
 def _import_check(key: dg.AssetKey, outcomes: Sequence[Batch | FailedDay]) -> dg.AssetCheckResult:
     failed = {outcome.report_date: outcome.error for outcome in outcomes if isinstance(outcome, FailedDay)}
+    warned = {each.report_date: each.warnings[0] for each in outcomes if isinstance(each, Batch) and each.warnings}
     imported = Counter(isinstance(outcome, Batch) for outcome in outcomes)[True]
+    told = f"{imported} days imported" + (f"; of {_summary(warned)}" if warned else "")
     errors = "\n\n".join(f"**{day}**: {error}" for day, error in failed.items())
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=IMPORT_CHECK,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=_summary(failed) if failed else f"{imported} days imported",
+        description=_summary(failed) if failed else told,
         metadata={
             "imported_days": imported,
             "failed_days": len(failed),
             **({"errors": dg.MetadataValue.md(errors)} if failed else {}),
+            **_warnings(outcomes),
         },
     )
 
 
-def _summary(failed: dict[date, str]) -> str:
-    day, error = next(iter(failed.items()))
-    others = f" (and {len(failed) - 1} more days)" if len(failed) > 1 else ""
-    return f"{day}: {error}{others}"
+def _summary(told: dict[date, str]) -> str:
+    """The first day and what is told of it, and how many more there are."""
+    day, text = next(iter(told.items()))
+    others = f" (and {len(told) - 1} more days)" if len(told) > 1 else ""
+    return f"{day}: {text}{others}"

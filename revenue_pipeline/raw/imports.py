@@ -18,7 +18,7 @@ import duckdb
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.base import Connector, PartnerError, Row, content_id, import_day
+from revenue_pipeline.partners.base import PartnerError, Row, content_id, import_day
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
 from revenue_pipeline.raw.conversions import CONVERSIONS
 from revenue_pipeline.raw.destination import Booking, Destination, Value
@@ -57,11 +57,15 @@ Line = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Batch:
-    """One imported partner day: the lines for each table that its partner fills, those without any included."""
+    """One imported partner day: the lines for each table that its partner fills, those without any included.
+
+    `warnings` are what a person should know of the day although it came.
+    """
 
     report_date: date
     import_id: str
     lines: Mapping[Destination, Sequence[Line]]
+    warnings: Sequence[str] = ()
 
     @property
     def rows(self) -> int:
@@ -107,14 +111,21 @@ def fetch_batches(
 
     def fetch(day: date) -> Batch | FailedDay | None:
         try:
-            rows = landed_rows(settings, partner, day) if connector is None else _asked(connector, day, as_of, archive)
-            if rows is None:
-                return None
-            batch = _batch(settings, partner, rows, Booking(day, settings.reporting.timezone, rates))
+            booking = Booking(day, settings.reporting.timezone, rates)
+            if connector is None:
+                landed = landed_rows(settings, partner, day)
+                if landed is None:
+                    return None
+                batch = _batch(settings, partner, landed, booking)
+            else:
+                came = import_day(connector, day, as_of, archive)
+                batch = replace(_batch(settings, partner, came.rows, booking), warnings=came.warnings)
         except (PartnerError, LandingError) as error:
             log.info(f"{partner} {day}: failed: {error}")
             return FailedDay(day, str(error))
         log.info(f"{partner} {day}: {_told(batch, settings.reporting.currency)}")
+        for warning in batch.warnings:
+            log.warning(f"{partner} {day}: {warning}")
         return batch
 
     with ThreadPoolExecutor(connector.concurrent_days if connector else 1) as pool:
@@ -132,10 +143,6 @@ def book(
             _book_batch(connection, partner, outcome, as_of, imported_at)
         else:
             _log_import(connection, partner, outcome.report_date, as_of, imported_at, error=outcome.error)
-
-
-def _asked(connector: Connector, day: date, as_of: date, archive: Archive) -> Sequence[Row]:
-    return import_day(connector, day, as_of, archive).rows
 
 
 def _batch(settings: Settings, partner: str, rows: Sequence[Row], booking: Booking) -> Batch:

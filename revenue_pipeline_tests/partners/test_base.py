@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import (
@@ -25,6 +25,7 @@ from revenue_pipeline.partners.base import (
     Granularity,
     Import,
     PartnerError,
+    RateLimit,
     RevenueRow,
     amount,
     content_id,
@@ -160,6 +161,35 @@ def test_options_are_read_from_text_and_checked() -> None:
             Affiliates(account("http://partner", **AFFILIATE, options=wrong))
 
 
+def test_options_may_depend_on_the_rest_of_the_account() -> None:
+    class PerApp(Plain):
+        class Options(ConnectorOptions):
+            apps: tuple[str, ...] = Field((), validate_default=True)
+
+            @field_validator("apps")
+            @classmethod
+            def _needed_per_user(cls, apps: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+                assert isinstance(info.context, Account)
+                if info.context.granularity == "aggregated" and not apps:
+                    raise ValueError("missing")
+                return apps
+
+    assert PerApp(account("http://partner", options={"apps": ["a"]}))
+    with pytest.raises(ValidationError, match="apps"):
+        PerApp(account("http://partner"))
+
+
+def test_what_a_partner_says_of_a_day_is_handed_on_without_secrets(server: FakeServer, tmp_path: Path) -> None:
+    class Warned(Plain):
+        def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
+            http.warn(f"It is delayed, and knows {SECRET}.")
+            return super().fetch_day(day, http)
+
+    server.replies = [Reply({"rows": []})]
+    batch = import_day(Warned(account(server.url)), DAY, AS_OF, Archive(tmp_path), QUICK)
+    assert batch.warnings == ("It is delayed, and knows ***.",)
+
+
 def test_conversions_belong_to_the_partners_day_and_are_kept_in_utc(server: FakeServer, tmp_path: Path) -> None:
     connector = Affiliates(account(server.url, **AFFILIATE))
     late = {"id": "c-1", "payout": "1.5", "at": "2026-10-05T23:30:00-04:00"}
@@ -265,9 +295,19 @@ def test_a_day_beyond_reach_is_an_error_and_nobody_is_asked(server: FakeServer, 
     assert kept(tmp_path) == {}
 
 
+def test_user_level_revenue_may_be_kept_for_less_long() -> None:
+    class PerUser(Plain):
+        granularities = ("aggregated", "user_level")
+        user_level_reach_back_days = 14
+
+    aggregated, per_user = (PerUser(account("", granularity=granularity)) for granularity in PerUser.granularities)
+    assert (aggregated.reach_back, per_user.reach_back) == (45, 14)
+    assert "only the last 14 days" in str(per_user.beyond_reach_back(DAY))
+
+
 def test_days_are_asked_for_at_once_and_share_the_throttle(server: FakeServer, tmp_path: Path) -> None:
     class Limited(Plain):
-        calls_per_second = 50
+        rate_limit = RateLimit(2, 0.05)
 
     def answer(request: Request) -> Reply:
         return Reply({"rows": [{"app_id": request.query["day"], "revenue": "1"}]})
@@ -279,7 +319,7 @@ def test_days_are_asked_for_at_once_and_share_the_throttle(server: FakeServer, t
     with ThreadPoolExecutor(3) as pool:
         batches = list(pool.map(lambda day: import_day(connector, day, AS_OF, Archive(tmp_path), QUICK), days))
     assert [(batch.report_date, batch.rows[0].app_id) for batch in batches] == [(day, day.isoformat()) for day in days]
-    assert time.monotonic() - start >= 5 / 50
+    assert time.monotonic() - start >= 2 * 0.05
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import socket
 import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -17,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.http import Answer, HttpOptions, PartnerError, PartnerHttp, Throttle
+from revenue_pipeline.partners.http import Answer, HttpOptions, PartnerError, PartnerHttp, RateLimit, Throttle
 from revenue_pipeline_tests.partners.conftest import IMPATIENT, QUICK, SECRET, SLOW, FakeServer, Reply
 
 
@@ -82,6 +84,68 @@ def test_a_netrc_entry_does_not_replace_the_partner_credentials(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     session(server.url).get("report", headers={"Authorization": "Bearer token"})
     assert server.requests[0].headers["Authorization"] == "Bearer token"
+
+
+PACKED = gzip.compress("".join(f"user-{n},0.{n * n}\n" for n in range(500)).encode())
+
+
+def bare_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(b"one\n") + gzip.compress(b"two\n"), None),  # a file of two members
+        (gzip.compress(b"one\ntwo\n") + b"\0\0", None),
+        (gzip.compress(b"one\ntwo\n"), "gzip"),
+        (gzip.compress(gzip.compress(b"one\ntwo\n")), "gzip"),  # a packed file, packed on its way
+        (zlib.compress(b"one\ntwo\n"), "deflate"),
+        (bare_deflate(b"one\ntwo\n"), "deflate"),
+        (b"\xef\xbb\xbfone\ntwo\n", None),
+    ],
+)
+def test_what_is_packed_is_unpacked(server: FakeServer, tmp_path: Path, body: bytes, encoding: str | None) -> None:
+    server.replies = [Reply(body, headers={"Content-Encoding": encoding} if encoding else {})]
+    assert session(server.url, archive=tmp_path).get("file").text() == "one\ntwo\n"
+    (kept,) = tmp_path.rglob("0001.*")
+    assert gzip.decompress(kept.read_bytes()).endswith(b"one\ntwo\n")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", None])
+@pytest.mark.parametrize("cut", [-1, -9, 60, 12])
+def test_a_packed_stream_that_was_cut_off_is_an_error(
+    server: FakeServer, tmp_path: Path, encoding: str | None, cut: int
+) -> None:
+    body = zlib.compress(gzip.decompress(PACKED)) if encoding == "deflate" else PACKED
+    server.replies = [Reply(body[:cut], headers={"Content-Encoding": encoding} if encoding else {})]
+    with pytest.raises(PartnerError, match=r"broke off or is damaged .* Tried 3 times"):
+        session(server.url, archive=tmp_path).get("file")
+    assert len(list(tmp_path.rglob("*.bin.gz"))) == 3  # what could be unpacked, for whoever looks into it
+
+
+def test_a_secret_inside_a_packed_file_is_not_archived(server: FakeServer, tmp_path: Path) -> None:
+    for body in (gzip.compress(f"a,b\n{SECRET},2\n".encode()), gzip.compress(f"a,b\n{SECRET},2\n".encode())[:-2]):
+        server.replies = [Reply(body)]
+        with contextlib.suppress(PartnerError):
+            session(server.url, archive=tmp_path).get("file")
+    for path in tmp_path.rglob("*.bin.gz"):
+        assert gzip.decompress(path.read_bytes()) == b"a,b\n***,2\n"
+
+
+def test_a_packing_nobody_asked_for_is_an_error(server: FakeServer) -> None:
+    server.replies = [Reply(b"\x1b\x03", headers={"Content-Encoding": "br"})]
+    with pytest.raises(PartnerError, match="packed as br, which was not asked for"):
+        session(server.url).get("file")
+    assert "br" not in server.requests[0].headers["Accept-Encoding"]
+
+
+def test_a_body_that_is_not_text_is_an_error(server: FakeServer) -> None:
+    server.replies = [Reply(b"caf\xe9")]
+    with pytest.raises(PartnerError, match="something that is not text") as caught:
+        session(server.url).get("file").text()
+    assert caught.value.__context__ is None
 
 
 # --- patience --------------------------------------------------------------------------------------------------------
@@ -254,9 +318,63 @@ def test_a_redirect_that_would_pass_the_secret_on_is_refused(
 ) -> None:
     location = f"{other_server.url}/report" + (f"?api_key={quote(SECRET)}" if status == 302 else "")
     server.replies = [Reply(status=status, headers={"Location": location})]
-    with pytest.raises(PartnerError, match="redirects to another host"):
+    with pytest.raises(PartnerError, match="points to another host"):
         session(server.url).post("report", json={"api_key": SECRET})
     assert other_server.requests == []
+
+
+# --- files by signed addresses ---------------------------------------------------------------------------------------
+
+SIGNED = "X-Amz-Date=20261105T000000Z&X-Amz-Signature=0f1e2d3c4b5a6978&Expires=3600&other=AbCdEfGhIjKlMnOpQrStUv%2F1%3D"
+
+
+def test_a_file_is_got_without_credentials_and_its_signature_is_shown_nowhere(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    address = f"{other_server.url}/file.csv?{SIGNED}"
+    server.replies = [Reply({"url": address, "escaped": address.replace("&", "\\u0026").replace("/", "\\/")})]
+    echo = "<Signature>0f1e2d3c4b5a6978</Signature> AbCdEfGhIjKlMnOpQrStUv/1="
+    other_server.replies = [Reply(echo, status=403)]
+    http = session(server.url, archive=tmp_path)
+    url = http.get("report", headers={"X-Key": SECRET}).json()["url"]
+    with pytest.raises(PartnerError) as caught:
+        http.download(url)
+    asked = other_server.requests[0]
+    assert asked.query["X-Amz-Signature"] == "0f1e2d3c4b5a6978"
+    assert SECRET not in str(asked.headers)
+    shown = str(caught.value) + caplog.text + next(tmp_path.rglob("requests.ndjson")).read_text()
+    said, file = (gzip.decompress(path.read_bytes()).decode() for path in sorted(tmp_path.rglob("*.gz")))
+    assert "0f1e2d3c4b5a6978" not in shown + said + file
+    assert "AbCdEfGhIjKlMnOpQrStUv" not in shown + file  # known by its length once the file was asked for
+    assert "Expires=3600" in shown
+    assert said.count("X-Amz-Signature") == 2
+
+
+def test_an_address_that_would_pass_the_credentials_on_is_refused(server: FakeServer, other_server: FakeServer) -> None:
+    http = session(server.url)
+    with pytest.raises(PartnerError, match=r"points to another host, .*key=\*\*\*"):
+        http.download(f"{other_server.url}/file?key={quote(SECRET, safe='')}")
+    assert other_server.requests == []
+    assert http.download(f"{server.url}/file?key={quote(SECRET, safe='')}").status == 200
+
+
+@pytest.mark.parametrize("address", ["", "file.csv", "ftp://files/1", "javascript:0"])
+def test_an_address_that_is_none_is_an_error(server: FakeServer, address: str) -> None:
+    with pytest.raises(PartnerError, match="as the address of a file"):
+        session(server.url).download(address)
+
+
+def test_a_signed_redirect_may_redirect_again(server: FakeServer, other_server: FakeServer, tmp_path: Path) -> None:
+    signed = "signature=0f1e2d3c4b5a6978"
+    server.replies = [Reply(status=302, headers={"Location": f"{other_server.url}/file?{signed}"})]
+    other_server.replies = [
+        Reply(status=307, headers={"Location": f"{server.url}/regional?{signed}"}),
+        Reply(status=500),
+    ]
+    server.replies.append(Reply(b"the file"))
+    assert session(server.url, archive=tmp_path).get("report").body == b"the file"
+    assert "/regional?signature=***" in next(tmp_path.rglob("requests.ndjson")).read_text()
 
 
 # --- the archive -----------------------------------------------------------------------------------------------------
@@ -359,7 +477,7 @@ def test_urllib3_does_not_log_a_secret(server: FakeServer, caplog: pytest.LogCap
 
 
 def test_threads_share_a_throttle() -> None:
-    throttle = Throttle(calls_per_second=50)
+    throttle = Throttle(RateLimit(2, 0.06))
     moments: list[float] = []
 
     def call() -> None:
@@ -368,8 +486,17 @@ def test_threads_share_a_throttle() -> None:
             moments.append(time.monotonic())
 
     run_together(call, 2)
+    moments.sort()
     assert len(moments) == 6
-    assert max(moments) - min(moments) >= 5 / 50 - 0.01
+    for nth in range(4):  # no three within 0.06 seconds
+        assert moments[nth + 2] - moments[nth] >= 0.06 - 0.01
+
+
+def test_calls_within_the_limit_do_not_wait() -> None:
+    throttle, start = Throttle(RateLimit(1000, 3600)), time.monotonic()
+    for _ in range(1000):
+        throttle.wait()
+    assert time.monotonic() - start < 0.5
 
 
 def test_without_a_limit_nothing_waits() -> None:

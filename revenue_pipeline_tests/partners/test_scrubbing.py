@@ -82,3 +82,28 @@ def test_log_lines_are_scrubbed_arguments_and_tracebacks_included(caplog: pytest
     assert caplog.records[0].getMessage() == "partner asks {'key': '***'}"
     assert "ValueError: invalid literal for int() with base 10: '***'" in caplog.text
     assert "hidden-value" not in caplog.text
+
+
+# --- signed addresses ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("https://f.s3/x?Expires=9&Signature=a%2Fb%3D", "https://f.s3/x?Expires=9&Signature=***"),
+        ("f?X-Amz-Signature=0f1e&X-Amz-Date=2", "f?X-Amz-Signature=***&X-Amz-Date=2"),
+        (r'{"u": "f?sig=ab\/cd\u0026day=1"}', r'{"u": "f?sig=***\u0026day=1"}'),
+        ("f?a=1&amp;AWSAccessKeyId=AKIA77&amp;b=2", "f?a=1&amp;AWSAccessKeyId=***&amp;b=2"),
+        ("next=%3Faccess_token%3Dabc%26limit%3D5 page", "next=%3Faccess_token%3D*** page"),
+        ("'f?X-Amz-Security-Token=x/y' and more", "'f?X-Amz-Security-Token=***' and more"),
+        ("signature=1 is a word here, and f?design=2&signs=3", "signature=1 is a word here, and f?design=2&signs=3"),
+    ],
+)
+def test_what_opens_a_signed_address_is_hidden(written: str, shown: str) -> None:
+    assert Scrubber().text(written) == shown
+
+
+def test_a_signature_is_none_of_the_secrets() -> None:
+    scrubber = Scrubber([KEY])
+    assert scrubber.finds(f"f?key={quote(KEY)}")
+    assert not scrubber.finds("f?signature=0f1e2d3c")
