@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
-from revenue_pipeline.partners.base import Connector, Granularity, PartnerError, RevenueRow, amount, count, text
+from revenue_pipeline.partners.base import (
+    Connector,
+    Granularity,
+    IncompleteError,
+    PartnerError,
+    RevenueRow,
+    amount,
+    count,
+    text,
+)
 from revenue_pipeline.partners.http import Answer, PartnerHttp
 
 _COLUMNS = {  # ours -> AppLovin's
@@ -18,7 +27,6 @@ _COLUMNS = {  # ours -> AppLovin's
     "ad_unit_id": "max_ad_unit_id",
 }
 _METRICS = ("impressions", "estimated_revenue")
-_ATTEMPTS = 3  # at one day, when the report moves while it is read
 _WINDOW_REFUSAL = re.compile(r"\b45[\s-]*days?\b", re.IGNORECASE)
 
 _Row = Mapping[str, Any]
@@ -39,18 +47,11 @@ class AppLovinMax(Connector):
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
         """All pages of the day, read again from the start when they do not fit together."""
-        trouble = ""
-        for _ in range(_ATTEMPTS):
-            pages, trouble = self._pages(day, http)
-            if not trouble:
-                return [self._revenue_row(row, day) for page in pages for row in page]
-        raise PartnerError(
-            f"{self.subject(day)}: the report could not be read as a whole in {_ATTEMPTS} attempts: {trouble}.",
-            "Run the day again later, when the partner has finished computing it.",
-        )
+        pages = self.whole_report(day, lambda: self._pages(day, http))
+        return [self._revenue_row(row, day) for page in pages for row in page]
 
-    def _pages(self, day: date, http: PartnerHttp) -> tuple[list[list[_Row]], str]:
-        """The pages up to the first empty one (a short one may not be the last), and what is wrong with them."""
+    def _pages(self, day: date, http: PartnerHttp) -> list[list[_Row]]:
+        """The pages up to the first empty one: a short one may not be the last."""
         pages: list[list[_Row]] = []
         counts: list[int] = []
         seen: set[tuple[Any, ...]] = set()
@@ -58,12 +59,13 @@ class AppLovinMax(Connector):
             page, said = self._page(day, sum(map(len, pages)), http)
             counts.append(len(page) if said is None else said)
             if not page:
-                return pages, _count_trouble([len(page) for page in pages], counts)
+                _check_counts([len(page) for page in pages], counts)
+                return pages
             if pages and page == pages[-1]:
-                return pages, "the partner sent the same page twice"
+                raise IncompleteError("the partner sent the same page twice")
             keys = {tuple(row[column] for column in self._dimensions) for row in page}
             if keys & seen:
-                return pages, "the same row came on two pages"
+                raise IncompleteError("the same row came on two pages")
             seen |= keys
             pages.append(page)
 
@@ -130,12 +132,13 @@ class AppLovinMax(Connector):
             raise self.shape_error(day, f"{error} in the row {row}") from None
 
 
-def _count_trouble(sizes: list[int], counts: list[int]) -> str:
-    """What `count` says against the pages of these sizes and the empty one after them; empty text: nothing.
+def _check_counts(sizes: list[int], counts: list[int]) -> None:
+    """Hold `count` against the pages of these sizes and the empty one after them.
 
     It may mean the rows of its page or those of the whole report. Anything else means that rows are missing.
     """
     total = sum(sizes)
     of_page = counts == [*sizes, 0]
     of_report = all(said == total for said in counts[:-1]) and counts[-1] in (0, total)
-    return "" if of_page or of_report else f"{total} rows came where `count` speaks of {max(counts)}"
+    if not (of_page or of_report):
+        raise IncompleteError(f"{total} rows came where `count` speaks of {max(counts)}")

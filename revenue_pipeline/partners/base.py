@@ -8,13 +8,13 @@ import logging
 import re
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +30,7 @@ __all__ = [
     "ConversionRow",
     "Granularity",
     "Import",
+    "IncompleteError",
     "PartnerError",
     "RateLimit",
     "RevenueRow",
@@ -44,6 +45,8 @@ __all__ = [
 Granularity = Literal["aggregated", "user_level"]
 
 _log = logging.getLogger(__name__)
+_ATTEMPTS = 3  # at one day, when the report moves while it is read
+T = TypeVar("T")
 
 
 class ConnectorOptions(BaseModel):
@@ -92,6 +95,10 @@ class Import:
     import_id: str
     archive: Path
     warnings: tuple[str, ...] = ()
+
+
+class IncompleteError(Exception):
+    """The pages of a report do not make a whole: rows are missing, or it moved while it was read. The text says how."""
 
 
 class Connector(ABC):
@@ -157,6 +164,24 @@ class Connector(ABC):
         """How old a day of this account may be, in days; None: no known limit."""
         own = self.user_level_reach_back_days if self.account.granularity == "user_level" else None
         return self.reach_back_days if own is None else own
+
+    @property
+    def address(self) -> str:
+        """Where the partner answers: as the account says, else as the connector does."""
+        return self.account.base_url or self.base_url
+
+    def whole_report(self, day: date, read: Callable[[], T]) -> T:
+        """What `read` gives, tried again from the start while it raises IncompleteError; PartnerError in the end."""
+        trouble = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                return read()
+            except IncompleteError as error:  # noqa: PERF203  a few turns, each of several calls
+                trouble = str(error)
+        raise PartnerError(
+            f"{self.subject(day)}: the report could not be read as a whole in {_ATTEMPTS} attempts: {trouble}.",
+            "Run the day again later, when the partner has finished computing it.",
+        )
 
     def subject(self, day: date) -> str:
         """The partner and the day, as errors name them."""
@@ -225,7 +250,7 @@ def import_day(
     answers = archive.open(account.name, day)
     http = PartnerHttp(
         subject=connector.subject(day),
-        base_url=account.base_url or connector.base_url,
+        base_url=connector.address,
         credentials=account.credentials,
         credential_variables=account.credential_variables,
         answers=answers,

@@ -25,9 +25,10 @@ SLOW = 2.0  # seconds; nobody waits for them
 class Request:
     method: str
     path: str
-    query: dict[str, str]
+    query: dict[str, str]  # the last value of each name
     headers: dict[str, str]
     body: bytes
+    parameters: list[tuple[str, str]] = field(default_factory=list)  # of the query, repeated names included
 
 
 @dataclass
@@ -76,8 +77,8 @@ class FakeServer:
             def do_GET(self) -> None:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                query = dict(parse_qsl(url.query, keep_blank_values=True))
-                request = Request(self.command, url.path, query, dict(self.headers), body)
+                parameters = parse_qsl(url.query, keep_blank_values=True)
+                request = Request(self.command, url.path, dict(parameters), dict(self.headers), body, parameters)
                 fake.requests.append(request)
                 self.send(fake.answer(request))
 

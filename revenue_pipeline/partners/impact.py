@@ -1,0 +1,171 @@
+"""impact.com: the actions of a media partner, each in its present state.
+
+Actions change until their locking date: modified, reversed, restored. Their list shows the present state, so a day read
+again is a day brought up to date; the list of single changes (ActionUpdates) would add nothing to it and is not read.
+Corrections after the locking date are funds transfers, outside of actions.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from revenue_pipeline.partners.base import (
+    Connector,
+    ConnectorOptions,
+    ConversionRow,
+    IncompleteError,
+    amount,
+    count,
+    text,
+)
+from revenue_pipeline.partners.http import Answer, PartnerHttp
+
+_ONE_DAY = timedelta(days=1)
+_FIELDS = ("Id", "State", "Payout", "Currency", "EventDate", "CampaignId")
+
+_Action = Mapping[str, Any]
+
+
+class ImpactOptions(ConnectorOptions):
+    """What differs from one impact.com account to the next."""
+
+    click_id: Annotated[
+        Literal["SubId1", "SubId2", "SubId3", "SharedId"], Field(description="The field that carries our click id.")
+    ] = "SubId1"
+    page_size: Annotated[
+        int, Field(ge=2_000, description="Actions on a page; the partner sends no more than ten pages.")
+    ] = 20_000
+    version: Annotated[str, Field(pattern=r"^\d+$", description="Version of the API.")] = "16"
+
+
+class Impact(Connector):
+    """Times carry their offset, so days may be those of any `timezone`; with the account's own, totals agree."""
+
+    name = "impact"
+    documentation = "https://integrations.impact.com/impact-publisher/reference/list-actions-1"
+    base_url = "https://api.impact.com"
+    credentials = ("account_sid", "auth_token")
+    gives = (ConversionRow,)
+    Options = ImpactOptions
+    options: ImpactOptions
+    reach_back_days = 3 * 365
+    concurrent_days = 3  # 1,000 calls an hour
+
+    def fetch_day(self, day: date, http: PartnerHttp) -> list[ConversionRow]:
+        """All pages of the day, read again from the start when they do not fit together."""
+        actions = self.whole_report(day, lambda: self._actions(day, http))
+        rows = [self._conversion(action, day) for action in actions]
+        zone = ZoneInfo(self.account.timezone)
+        return [row for row in rows if row.day_in(zone) == day]
+
+    def _actions(self, day: date, http: PartnerHttp) -> list[_Action]:
+        """The actions around the day: how exactly the bounds are read is not documented, so a day more on each side."""
+        zone = ZoneInfo(self.account.timezone)
+        bounds = [datetime.combine(each, time(), zone) for each in (day - _ONE_DAY, day + 2 * _ONE_DAY)]
+        params = {
+            "ActionDateStart": _written(bounds[0]),
+            "ActionDateEnd": _written(bounds[1]),
+            "PageSize": self.options.page_size,
+        }
+        actions: list[_Action] = []
+        for page in self._pages(day, params, http):
+            actions += page
+        if len({action["Id"] for action in actions}) != len(actions):
+            raise IncompleteError("the same action came twice")
+        return actions
+
+    def _pages(self, day: date, params: Mapping[str, Any], http: PartnerHttp) -> Iterator[list[_Action]]:
+        """The pages up to the one without a next, held against the total that the first one speaks of."""
+        answer = http.get(f"Mediapartners/{self._sid}/Actions", params=params, headers=self._headers)
+        asked: set[str] = set()
+        found, total = 0, self._total(answer, day)
+        while True:
+            page, following = self._page(answer, day)
+            found += len(page)
+            yield page
+            if not following:
+                break
+            if following in asked:
+                raise IncompleteError("the pages go round in a circle")
+            asked.add(following)
+            answer = http.get(self._absolute(following, day), headers=self._headers)
+        if total is not None and found != total:
+            raise IncompleteError(f"{found} actions came where `@total` speaks of {total}")
+
+    def _body(self, answer: Answer, day: date) -> _Action:
+        body = answer.json()
+        if not isinstance(body, dict) or not any(name.startswith("@") for name in body):
+            raise self.shape_error(day, f"no page of actions in {answer.excerpt!r}")
+        return body
+
+    def _total(self, answer: Answer, day: date) -> int | None:
+        try:
+            return count(self._body(answer, day).get("@total"))
+        except ValueError as error:
+            raise self.shape_error(day, f"{error} in `@total`") from None
+
+    def _page(self, answer: Answer, day: date) -> tuple[list[_Action], str]:
+        """The actions of a page, and the address of the next one; an empty page may have no list of them."""
+        body = self._body(answer, day)
+        actions = body.get("Actions") or []
+        if not isinstance(actions, list):
+            raise self.shape_error(day, f"no list of `Actions` in {answer.excerpt!r}")
+        for action in actions:
+            for field in (*_FIELDS, self.options.click_id):
+                if not isinstance(action, dict) or field not in action:
+                    raise self.shape_error(day, f"an action without `{field}`")
+        following = body.get("@nextpageuri") or ""
+        if not isinstance(following, str):
+            raise self.shape_error(day, f"a `@nextpageuri` of {following!r}")
+        return actions, following
+
+    def _absolute(self, uri: str, day: date) -> str:
+        """The whole address of a next page, which is given without its host; never that of another host."""
+        if urlsplit(uri).netloc not in ("", urlsplit(self.address).netloc):
+            raise self.shape_error(day, "a `@nextpageuri` at another host")
+        return uri if urlsplit(uri).netloc else f"{self.address.rstrip('/')}/{uri.lstrip('/')}"
+
+    @property
+    def _sid(self) -> str:
+        return self.account.credentials["account_sid"].strip()
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        pair = f"{self._sid}:{self.account.credentials['auth_token'].strip()}"
+        token = base64.b64encode(pair.encode()).decode()
+        return {"Authorization": f"Basic {token}", "Accept": "application/json", "IR-Version": self.options.version}
+
+    def _conversion(self, action: _Action, day: date) -> ConversionRow:
+        try:
+            return ConversionRow(
+                conversion_id=text(action["Id"]) or "",
+                click_id=text(action[self.options.click_id]),
+                offer_id=text(action["CampaignId"]),
+                payout=amount(action["Payout"]),
+                currency=text(action["Currency"]) or self.account.currency,
+                converted_at=_instant(action["EventDate"]),
+                status=text(action["State"]),
+            )
+        except ValueError as error:
+            raise self.shape_error(day, f"{error} in the action {action['Id']}") from None
+
+
+def _instant(written: object) -> datetime:
+    if not isinstance(written, str) or not written.strip():
+        raise ValueError(f"{written!r} is not a time")
+    instant = datetime.fromisoformat(re.sub(r"([+-]\d\d):?(\d\d)$", r"\1:\2", written.strip().replace("Z", "+00:00")))
+    if instant.tzinfo is None:
+        raise ValueError(f"{written!r} has no time zone")
+    return instant
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
