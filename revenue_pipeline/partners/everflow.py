@@ -20,6 +20,7 @@ from revenue_pipeline.partners.base import (
     ConversionRow,
     IncompleteError,
     PartnerError,
+    RateLimit,
     amount,
     count,
     text,
@@ -34,7 +35,7 @@ _TIMEZONES = {  # of the partner's list, the common ones; others are looked up
     "America/Phoenix": 89,
     "America/Los_Angeles": 90,
 }
-_CALLS_PER_SECOND = {"affiliate": 5.0, "network": 30.0}
+_RATE_LIMITS = {"affiliate": RateLimit(5, 1), "network": RateLimit(30, 1)}
 _WINDOW_REFUSAL = re.compile(r"\b365\b|prior year", re.IGNORECASE)
 
 _Record = Mapping[str, Any]
@@ -79,13 +80,13 @@ class Everflow(Connector):
     options: EverflowOptions
     reach_back_days = 365
     concurrent_days = 4
-    calls_per_second = _CALLS_PER_SECOND["affiliate"]
+    rate_limit = _RATE_LIMITS["affiliate"]
     page_size: ClassVar[int] = 2_000  # the most that the partner documents; it may send fewer
 
     def __init__(self, account: Account) -> None:
         """As every connector; a network may call more often than an affiliate."""
         super().__init__(account)
-        self.throttle = Throttle(_CALLS_PER_SECOND[self.options.side])
+        self.throttle = Throttle(_RATE_LIMITS[self.options.side])
         self._timezone_id = self.options.timezone_id or _TIMEZONES.get(account.timezone)
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[ConversionRow]:

@@ -22,6 +22,7 @@ from revenue_pipeline.partners.base import (
     ConnectorOptions,
     ConversionRow,
     IncompleteError,
+    RateLimit,
     amount,
     count,
     text,
@@ -57,7 +58,8 @@ class Impact(Connector):
     Options = ImpactOptions
     options: ImpactOptions
     reach_back_days = 3 * 365
-    concurrent_days = 3  # 1,000 calls an hour
+    concurrent_days = 3
+    rate_limit = RateLimit(1_000, 3_600)
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[ConversionRow]:
         """All pages of the day, read again from the start when they do not fit together."""

@@ -21,6 +21,7 @@ from revenue_pipeline.partners.base import (
     ConversionRow,
     IncompleteError,
     PartnerError,
+    RateLimit,
     amount,
     count,
     text,
@@ -73,7 +74,7 @@ class Tune(Connector):
     options: TuneOptions
     reach_back_days = 762
     concurrent_days = 4
-    calls_per_second = 5.0  # 50 in 10 seconds
+    rate_limit = RateLimit(50, 10)
     page_size: ClassVar[int] = 1_000
 
     def __init__(self, account: Account) -> None:
