@@ -15,7 +15,7 @@ from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.schedules import landing_sensor, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
-from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS, attach_settings_tables
+from revenue_pipeline.settings_tables import SETTINGS_TABLES, attach_settings_tables
 from revenue_pipeline.sql_asset import OWNERS, sql_assets
 from revenue_pipeline.warehouse import WRITTEN_DAYS, Warehouse
 
@@ -44,7 +44,7 @@ def build_defs(
     """
     settings = settings or load_settings()
     partitions = daily_partitions(settings.start_date, settings.reporting.timezone, last_day)
-    known = (*all_tables(), PARTNERS, CONTAINERS)
+    known = (*all_tables(), *SETTINGS_TABLES)
     assets = [
         *raw_assets(settings, partitions),
         *(

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import CERTIFICATE
-from revenue_pipeline.partitions import Reads, is_closed
+from revenue_pipeline.partitions import Reads, contiguous, is_closed
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.imports import PARTNER_IMPORTS
 from revenue_pipeline.raw.slices import slices
@@ -136,18 +136,20 @@ def stale_days(settings: Settings) -> list[StaleDay]:
         for (name, day), sequence in written.items():
             if name != table.name:
                 continue
-            newer = [
-                f"{source} {source_day}"
-                for read in table.reads
-                for source, source_day in _sources(read, day, slices_of)
-                if written.get((source, source_day), 0) > sequence
-            ]
+            newer: dict[str, list[date]] = {}
+            for read in table.reads:
+                for source, source_day in _sources(read, day, settings, slices_of):
+                    if written.get((source, source_day), 0) > sequence:
+                        newer.setdefault(source, []).append(source_day)
             if newer:
-                found.append(StaleDay(name, day, ", ".join(newer)))
+                told = [f"{source} {window}" for source, days in newer.items() for window in contiguous(days)]
+                found.append(StaleDay(name, day, ", ".join(told)))
     return sorted(found, key=lambda stale: (stale.day, stale.table))
 
 
-def _sources(read: Reads, day: date, slices_of: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, date]]:
-    for offset in range(-read.before, read.after + 1):
+def _sources(
+    read: Reads, day: date, settings: Settings, slices_of: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, date]]:
+    for offset in range(-read.days_before(settings.cohorts.max_days), read.after + 1):
         for name in slices_of.get(read.table, [read.table]):
             yield name, day + timedelta(days=offset)

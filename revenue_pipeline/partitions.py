@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -90,18 +91,30 @@ def daily_partitions(start: date, timezone: str, last_day: date | None = None) -
     return dg.DailyPartitionsDefinition(start.isoformat(), timezone=timezone, end_offset=1 + beyond)
 
 
+FOLLOWED: Final = "followed"
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Which days of a table the day `d` of another one reads: `d - before` to `d + after`, where they are loaded."""
+    """Which days of a table the day `d` of another one reads: `d - before` to `d + after`, where they are loaded.
+
+    `before` may be `FOLLOWED`: as many days as cohorts are followed for, which is a setting.
+    """
 
     table: str
-    before: int = 0
+    before: int | Literal["followed"] = 0
     after: int = 0
 
-    def mapping(self) -> dg.TimeWindowPartitionMapping:
+    def days_before(self, max_days: int) -> int:
+        """Give `before` in days, where cohorts are followed for `max_days`."""
+        return max_days if self.before == FOLLOWED else self.before
+
+    def mapping(self, max_days: int) -> dg.TimeWindowPartitionMapping:
         """Give the same to Dagster, which then marks the right neighbours stale after a backfill."""
         return dg.TimeWindowPartitionMapping(
-            start_offset=-self.before, end_offset=self.after, allow_nonexistent_upstream_partitions=True
+            start_offset=-self.days_before(max_days),
+            end_offset=self.after,
+            allow_nonexistent_upstream_partitions=True,
         )
 
 

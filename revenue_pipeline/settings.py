@@ -112,7 +112,7 @@ class Cohorts(_Section):
     """Which events start a cohort, and for how many days a cohort is followed."""
 
     start_events: tuple[str, ...] = ("install", "sign_up")
-    max_days: Days = 90
+    max_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
 class MppDiscount(_Section):

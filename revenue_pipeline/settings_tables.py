@@ -39,10 +39,19 @@ CONTAINERS = Table(
 )
 
 
+START_EVENTS = Table(
+    "settings.start_events",
+    "",
+    (Column("start_event", "VARCHAR", "An event that starts a cohort."),),
+    "The events that start a cohort.",
+)
+SETTINGS_TABLES = (PARTNERS, CONTAINERS, START_EVENTS)
+
+
 def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Make `settings.partners` and `settings.containers`, in memory, for as long as the connection lives."""
+    """Make the tables of the schema `settings`, in memory, for as long as the connection lives."""
     connection.execute("ATTACH ':memory:' AS settings")
-    for table in (PARTNERS, CONTAINERS):
+    for table in SETTINGS_TABLES:
         columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
         connection.execute(f"CREATE TABLE {table.name} ({columns})")
     for name, partner in settings.revenue_partners.items():
@@ -54,6 +63,8 @@ def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Sett
         )
     for container, discount in settings.mpp_discount.containers.items():
         connection.execute("INSERT INTO settings.containers VALUES (?, ?)", [container, discount])
+    for start_event in dict.fromkeys(settings.cohorts.start_events):
+        connection.execute("INSERT INTO settings.start_events VALUES (?)", [start_event])
 
 
 def parameters(settings: Settings, window: Window, as_of: date) -> dict[str, Any]:
@@ -64,4 +75,5 @@ def parameters(settings: Settings, window: Window, as_of: date) -> dict[str, Any
         "as_of": as_of,
         "default_import_window_days": settings.import_window_days,
         "default_mpp_discount": settings.mpp_discount.default,
+        "max_days": settings.cohorts.max_days,
     }

@@ -156,7 +156,7 @@ def _spec(table: SqlTable, partitions: dg.DailyPartitionsDefinition, writers: Wr
     return dg.AssetSpec(
         key=table.key,
         deps=[
-            dg.AssetDep(key, partition_mapping=read.mapping())
+            dg.AssetDep(key, partition_mapping=read.mapping(settings.cohorts.max_days))
             for read in table.reads
             for key in writers.get(read.table, [asset_key(read.table)])
         ],

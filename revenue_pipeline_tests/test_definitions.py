@@ -17,8 +17,16 @@ ASSETS = {
     "core/allocated_revenue",
     "core/revenue_conservation",
     "core/engagement_daily",
+    "core/user_revenue_daily",
+    "core/cohort_members",
+    "core/cohort_daily",
     "reports/rpm",
     "reports/ctr",
+    "reports/revenue",
+    "reports/roas",
+    "reports/arpu",
+    "reports/arppu",
+    "reports/ltv",
     "published/reports",
 }
 

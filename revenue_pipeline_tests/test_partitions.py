@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_pipeline.partitions import Reads, Window, contiguous, daily_partitions, is_closed
+from revenue_pipeline.partitions import FOLLOWED, Reads, Window, contiguous, daily_partitions, is_closed
 
 DAY = date(2026, 10, 5)
 
@@ -87,6 +87,12 @@ def test_a_replay_may_end_on_any_day_whatever_the_clock_says(last: date) -> None
 
 
 def test_what_a_table_reads_of_its_neighbours_is_told_to_dagster() -> None:
-    mapping = Reads("raw.events", before=1, after=2).mapping()
+    mapping = Reads("raw.events", before=1, after=2).mapping(max_days=90)
 
     assert (mapping.start_offset, mapping.end_offset) == (-1, 2)
+
+
+def test_what_follows_cohorts_reads_as_many_days_as_the_settings_say() -> None:
+    mapping = Reads("core.cohort_members", before=FOLLOWED).mapping(max_days=90)
+
+    assert (mapping.start_offset, mapping.end_offset) == (-90, 0)

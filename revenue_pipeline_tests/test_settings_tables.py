@@ -10,12 +10,13 @@ import pytest
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.settings import Settings
-from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS, attach_settings_tables, parameters
+from revenue_pipeline.settings_tables import SETTINGS_TABLES, attach_settings_tables, parameters
 
 SETTINGS = Settings.model_validate(
     {
         "start_date": "2026-10-01",
         "import_window_days": 4,
+        "cohorts": {"start_events": ["first", "second", "first"], "max_days": 30},
         "mpp_discount": {"default": "0.5", "containers": {"it's a letter": "0.8"}},
         "partners": {
             "max": {"connector": "files", "granularity": "aggregated", "grain": ["app_id", "country"]},
@@ -48,8 +49,12 @@ def test_containers_have_their_exact_discount(connection: duckdb.DuckDBPyConnect
     assert connection.execute("FROM settings.containers").fetchall() == [("it's a letter", Decimal("0.8"))]
 
 
+def test_start_events_are_named_once_each(connection: duckdb.DuckDBPyConnection) -> None:
+    assert connection.execute("FROM settings.start_events ORDER BY start_event").fetchall() == [("first",), ("second",)]
+
+
 def test_the_tables_are_as_declared(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in (PARTNERS, CONTAINERS):
+    for table in SETTINGS_TABLES:
         described = connection.execute(f"DESCRIBE {table.name}").fetchall()
         assert [(row[0], row[1]) for row in described] == [(column.name, column.type) for column in table.columns]
 
@@ -72,3 +77,4 @@ def test_parameters_are_the_window_the_day_and_plain_settings() -> None:
     assert values["as_of"] == day
     assert values["default_import_window_days"] == 4
     assert values["default_mpp_discount"] == Decimal("0.5")
+    assert values["max_days"] == 30

@@ -9,7 +9,7 @@ from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.definitions import JOB, build_defs
 from revenue_pipeline.raw.slices import writers
-from revenue_pipeline.settings_tables import CONTAINERS, PARTNERS
+from revenue_pipeline.settings_tables import SETTINGS_TABLES
 from revenue_pipeline.sql_asset import SqlTable, column_lineage
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
 
@@ -50,7 +50,7 @@ def test_the_ui_shows_the_sql_and_what_each_column_means(make_settings: MakeSett
 
 def test_columns_know_the_assets_they_come_from(make_settings: MakeSettings) -> None:
     settings = make_settings(partners={"acme": ACME, "other": ACME})
-    known = (*all_tables(), PARTNERS, CONTAINERS)
+    known = (*all_tables(), *SETTINGS_TABLES)
     lineage = column_lineage(RPM, known, writers(settings)).deps_by_column
     assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["rpm"]} == {
         ("core/engagement_daily", "revenue"),

@@ -1,6 +1,6 @@
 """The tables of `core`: which days of which tables each reads, and what must hold of it. The SQL lies beside it."""
 
-from revenue_pipeline.partitions import Reads
+from revenue_pipeline.partitions import FOLLOWED, Reads
 from revenue_pipeline.sql_asset import SqlTable, check_file
 
 KEY = ("report_date", "partner", "app_id", "platform", "country", "ad_format", "ad_unit_id", "user_id")
@@ -55,7 +55,42 @@ ENGAGEMENT = (
     ),
 )
 
-GROUPS = (MONEY, ENGAGEMENT)
+COHORT = ("cohort_date", "start_event", "app_id", "platform", "country", "channel", "campaign_id")
+
+COHORTS = (
+    SqlTable(
+        name="core.user_revenue_daily",
+        day="event_date",
+        reads=[
+            Reads("raw.events"),
+            Reads("core.allocated_revenue", before=1, after=1),
+            # Read for its check only: a report never shows money that the certificate does not cover.
+            Reads("core.revenue_conservation", before=1, after=1),
+        ],
+        unique_by=["event_date", "user_id", "app_id", "revenue_event"],
+        sums=["revenue", "events"],
+    ),
+    SqlTable(
+        name="core.cohort_members",
+        day="cohort_date",
+        reads=[Reads("raw.events")],
+        unique_by=["cohort_date", "start_event", "user_id"],
+    ),
+    SqlTable(
+        name="core.cohort_daily",
+        day="event_date",
+        # What a cohort has brought through a day depends on every day since it began: a day that is run again makes
+        # the later days of its cohorts stale, and those alone.
+        reads=[
+            Reads("core.user_revenue_daily", before=FOLLOWED),
+            Reads("core.cohort_members", before=FOLLOWED),
+            Reads("raw.costs", before=FOLLOWED),
+        ],
+        unique_by=["event_date", *COHORT, "revenue_event"],
+    ),
+)
+
+GROUPS = (MONEY, ENGAGEMENT, COHORTS)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)

@@ -25,7 +25,44 @@ ADVERTISING = (
     ),
 )
 
-GROUPS = (ADVERTISING,)
+DIMENSIONS = ("app_id", "platform", "country", "channel", "campaign_id")
+DAY_OF_COHORTS = [Reads("core.cohort_daily")]
+CELL = ("event_date", "cohort_date", "start_event", "revenue_event", *DIMENSIONS)
+
+COHORTS = (
+    SqlTable(name="reports.revenue", day="event_date", reads=DAY_OF_COHORTS, unique_by=CELL),
+    SqlTable(
+        name="reports.roas",
+        day="event_date",
+        reads=DAY_OF_COHORTS,
+        unique_by=CELL,
+        ratios=["roas", "cumulative_roas"],
+    ),
+    SqlTable(
+        name="reports.arpu",
+        day="event_date",
+        reads=DAY_OF_COHORTS,
+        unique_by=CELL,
+        ratios=["arpu", "cumulative_arpu"],
+    ),
+    SqlTable(
+        name="reports.arppu",
+        day="event_date",
+        reads=DAY_OF_COHORTS,
+        unique_by=CELL,
+        ratios=["arppu", "cumulative_arppu"],
+    ),
+    SqlTable(
+        name="reports.ltv",
+        day="event_date",
+        reads=DAY_OF_COHORTS,
+        unique_by=[*CELL, "horizon"],
+        ratios=["ltv"],
+    ),
+)
+"""The cells behind the cohort reports, all of the same facts; a person asks for them with `reports.revenue_report`."""
+
+GROUPS = (ADVERTISING, COHORTS)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)
