@@ -131,7 +131,7 @@ def sql_assets(
 
     @dg.multi_asset(
         name=tables[0].name.replace(".", "__"),
-        specs=[_spec(table, partitions, writers) for table in tables],
+        specs=[_spec(table, settings, partitions, writers) for table in tables],
         check_specs=[spec for table in tables for spec in check_specs(table.key, table.all_checks)],
         can_subset=True,
         backfill_policy=SINGLE_RUN,
@@ -152,7 +152,9 @@ def sql_assets(
     return materialize
 
 
-def _spec(table: SqlTable, partitions: dg.DailyPartitionsDefinition, writers: Writers) -> dg.AssetSpec:
+def _spec(
+    table: SqlTable, settings: Settings, partitions: dg.DailyPartitionsDefinition, writers: Writers
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=table.key,
         deps=[

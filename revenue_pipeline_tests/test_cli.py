@@ -116,7 +116,7 @@ def test_a_failed_import_is_told_and_ends_non_zero(command: Command, settings_fi
         (("run", "--start", "2026-10-01", "--end", "2026-10-01"), "2026-10-01 is before start_date"),
         (("run", "--start", "2026-11-05", "--end", "2026-11-05", "--select", 'key:"no/such"'), "selects no asset"),
         (("report", "rpm"), "nothing is published yet"),
-        (("report", "nonsense"), "there are ctr, rpm"),
+        (("report", "nonsense"), "roas, rpm"),
         (("simulator", "--fault", "nonsense"), "see --list-faults"),
     ],
 )

@@ -97,9 +97,36 @@ def test_nothing_moves_between_a_day_and_itself(restated: Settings) -> None:
 
 
 def test_a_report_needs_the_days_that_its_sources_read() -> None:
-    needed = windows_needed(TABLES["reports.rpm"], DAY)
+    needed = windows_needed(TABLES["reports.rpm"], DAY, max_days=90)
 
     assert needed["core.engagement_daily"] == DAY
     assert needed["core.allocated_revenue"] == DAY.widened(1, 1)
     assert needed["raw.events"] == DAY.widened(2, 2)
     assert "reports.ctr" not in needed
+
+
+def test_a_cohort_report_needs_every_day_that_its_cohorts_have_been_followed_for() -> None:
+    needed = windows_needed(TABLES["reports.ltv"], DAY, max_days=30)
+
+    assert needed["core.cohort_daily"] == DAY
+    assert needed["core.cohort_members"] == DAY.widened(30, 0)
+    assert needed["core.allocated_revenue"] == DAY.widened(31, 1)
+
+
+def test_a_cohort_report_reads_as_it_did_on_a_day(restated: Settings, land_csv: Land) -> None:
+    install = {**impression("start", "2026-11-05", user_id="ann"), "event_name": "install"}
+    land_csv("events", "2026-11-05", [install, impression("seen", "2026-11-05", user_id="ann")], name="ann.csv")
+    run_graph(restated, DAY, as_of=EIGHTH)
+
+    def revenue(known_on: date) -> Decimal:
+        table, warehouse = TABLES["reports.revenue"], open_warehouse(restated)
+        (everything,) = [
+            row
+            for row in rows_known_on(warehouse, restated, table, DAY, known_on, LOG)
+            if row["revenue_event"] == "all"
+        ]
+        revenue: Decimal = everything["revenue"]
+        return revenue
+
+    # A third of the day's money is hers: of three impressions, she saw the one without an estimate.
+    assert [revenue(known_on) for known_on in (FIFTH, SEVENTH, EIGHTH)] == [0, Decimal("0.03"), 0]
