@@ -113,6 +113,21 @@ def test_a_row_outside_the_window_refuses_the_whole_write(warehouse: Warehouse, 
     assert stored(warehouse) == [(DAY, "a", 1)]
 
 
+def test_rows_that_the_select_leaves_out_may_lie_anywhere(warehouse: Warehouse) -> None:
+    # Both days are ranked and joined, and only then is one of them left out.
+    both = rows((DAY, "a", "1"), (day(1), "a", "2"))
+    select = (
+        f"WITH ranked AS (SELECT *, row_number() OVER (PARTITION BY partner ORDER BY revenue) AS n FROM ({both})), "
+        f"sizes AS (SELECT partner, count(*) AS size FROM ranked GROUP BY partner) "
+        f"SELECT day, ranked.partner, revenue FROM ranked JOIN sizes ON sizes.partner = ranked.partner "
+        f"WHERE day = DATE '{DAY}'"
+    )
+
+    assert replace(warehouse, select, Window.of_day(DAY)) == 1
+
+    assert stored(warehouse) == [(DAY, "a", 1)]
+
+
 @pytest.mark.parametrize(
     ("select", "odd"),
     [
