@@ -34,7 +34,16 @@ SETTINGS_VARIABLE = "REVENUE_PIPELINE_CONFIG"
 DEFAULT_FILE = Path("revenue_pipeline.yaml")
 DEMO_FILE = Path(__file__).parent / "simulator" / "demo.yaml"
 # The bundled simulator takes any key, so that the demo needs nothing in the environment.
-DEMO_ENVIRONMENT = {"APPLOVIN_API_KEY": "demo-key-for-the-bundled-simulator"}
+DEMO_ENVIRONMENT = dict.fromkeys(
+    (
+        "APPLOVIN_API_KEY",
+        "TUNE_API_KEY",
+        "EVERFLOW_API_KEY",
+        "IMPACT_ACCOUNT_SID",
+        "IMPACT_AUTH_TOKEN",
+    ),
+    "demo-key-for-the-bundled-simulator",
+)
 DEMO_DAYS = 14
 FILES = "files"
 """The connector of partners without an API: their totals are landed as files."""

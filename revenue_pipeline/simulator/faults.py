@@ -23,6 +23,11 @@ FAULTS = REFUSALS | {
     "moving_report": "from call to call the last row moves to the front, so that pages overlap and miss rows",
     "empty": "the report has no rows",
     "vanished_rows": "the first quarter of each day's rows (at least one) is gone",
+    "token_echoed": "TUNE: HTTP 200 whose body refuses the token, and repeats it",
+    "page_count_unsaid": "TUNE: `pageCount` is null (`value` 0), the text null (1) or missing (2)",
+    "rows_by_id": "TUNE: the rows are a map by their number, and a list only where there is none",
+    "status_told": "Everflow: the affiliate's conversions have a status",
+    "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
     "restated": "all revenue is `value` percent (default 3) more than it was",
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from revenue_pipeline.simulator.behaviour import Event
+from revenue_pipeline.simulator.messages import Click, ManualRevenue, Send
 from revenue_pipeline.simulator.world import LATEST_ARRIVAL_DAYS, ONE_DAY, PARTNERS, Cost, World
 
 FORMATS = ("parquet", "ndjson.gz", "csv.zst", "csv", "csv.gz")
@@ -37,8 +38,21 @@ TYPES = {  # in Parquet; every other column is text
     "impressions": "BIGINT",
     "clicks": "BIGINT",
     "installs": "BIGINT",
+    "sent_at": "TIMESTAMP",
+    "clicked_at": "TIMESTAMP",
+    "segments": "BIGINT",
 }
-NOT_PLAIN = {"event_time", "is_automated", "revenue", "cost", "rate", "properties"}  # Python's text is not what we want
+NOT_PLAIN = {
+    "event_time",
+    "is_automated",
+    "revenue",
+    "cost",
+    "rate",
+    "properties",
+    "sent_at",
+    "clicked_at",
+    "custom",
+}  # Python's text is not what we want
 
 Row = Sequence[Any]
 
@@ -56,6 +70,10 @@ def land(world: World, landing: Path, today: date, on_day: Callable[[date], None
             write("fx_rates", columns=("rate_date", "currency", "rate"), rows=[(day, "EUR", rate)] if rate else [])
             write("events", columns=Event._fields, rows=[*events, *_unusable(events, day)])
             write("costs", columns=Cost._fields, rows=world.costs(day))
+            write("message_sends", columns=Send._fields, rows=world.messages.sends(day))
+            write("link_clicks", columns=Click._fields, rows=world.messages.clicks(day))
+            uploaded = world.messages.manual_revenue(day)
+            write("manual_revenue", columns=ManualRevenue._fields, rows=uploaded, file_format="csv")
             write("partner_revenue", columns=PARTNER_REVENUE_COLUMNS, rows=_partner_revenue(world, day, today))
             if on_day and day >= world.first_day:
                 on_day(day)
@@ -97,11 +115,12 @@ def _write(
     *,
     columns: Sequence[str],
     rows: Sequence[Row],
+    file_format: str = "",
 ) -> None:
     """One file for the day, unless there is nothing to say; the format differs from day to day."""
     if not rows:
         return
-    file_format = FORMATS[(day.toordinal() + len(dataset)) % len(FORMATS)]
+    file_format = file_format or FORMATS[(day.toordinal() + len(dataset)) % len(FORMATS)]
     folder = landing / dataset / f"date={day}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{dataset}.{file_format}"

@@ -16,6 +16,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from revenue_pipeline.simulator.behaviour import APPS, DayLog, Event, Impression, User, money, starter
+from revenue_pipeline.simulator.messages import Messages
 
 LIFETIME_DAYS = 60  # nobody comes back later; people from this long before the first day are still around on it
 LATEST_ARRIVAL_DAYS = 2
@@ -81,6 +82,7 @@ class World:
         if last_day < first_day:
             raise ValueError(f"the world ends on {last_day}, before it begins on {first_day}")
         self.seed, self.first_day, self.last_day, self.scale = seed, first_day, last_day, scale
+        self.messages = Messages(seed, first_day, last_day, self.starters)
         self._starters = lru_cache(maxsize=2 * LIFETIME_DAYS)(self._make_starters)
         self._happened = lru_cache(maxsize=4)(self._let_happen)  # a day of events is large: keep what neighbours need
         self._settled = lru_cache(maxsize=None)(self._settle)

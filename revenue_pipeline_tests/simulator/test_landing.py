@@ -20,6 +20,9 @@ CONTRACT = {
     "costs": "cost_date channel campaign_id app_id platform country cost currency impressions clicks installs",
     "fx_rates": "rate_date currency rate",
     "partner_revenue": "partner report_date revenue currency app_id user_id impressions",
+    "message_sends": "message_id sent_at contact_id creative_id offer_id campaign_id sending_list segments custom",
+    "link_clicks": "click_id message_id clicked_at",
+    "manual_revenue": "click_id amount date currency",
 }
 DUCKDB = duckdb.connect()
 Rows = list[dict[str, Any]]
