@@ -159,9 +159,11 @@ def test_without_a_file_the_demo_settings_serve_and_need_no_environment(
 
     settings = load_settings({})
 
-    assert set(settings.partners) == {"applovin_max", "acme"}
+    assert {"applovin_max", "acme", "tune", "everflow", "impact"} <= set(settings.partners)
     assert settings.storage.landing == str(tmp_path / "data/landing")
     assert settings.partners["applovin_max"].base_url == "http://127.0.0.1:8089/applovin"
+    asked = [partner.base_url or "" for partner in settings.partners.values() if partner.connector != "files"]
+    assert all(url.startswith("http://127.0.0.1:8089/") for url in asked)  # nobody's real account
     assert list(tmp_path.iterdir()) == []
 
 
