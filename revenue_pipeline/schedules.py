@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,8 @@ from revenue_pipeline.catalog import CERTIFICATE
 from revenue_pipeline.partitions import ONE_DAY, Window, contiguous, is_closed
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.accounts import timezone_of
-from revenue_pipeline.raw.datasets import EVENTS, LANDED, PARTNER_REVENUE_FILES
+from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES
+from revenue_pipeline.raw.exchange_rates import OLDEST_RATE_DAYS
 from revenue_pipeline.settings import Settings
 
 # Early, after lunch and late: three times a day, and never on the hour, when everybody's jobs start.
@@ -123,14 +125,13 @@ def landing_sensor(job_name: str, settings: Settings) -> dg.SensorDefinition:
 def landed_folders(settings: Settings, as_of: date) -> dict[str, str]:
     """Give `dataset/date=…` -> a fingerprint of its files' names, sizes and times, for the days that are watched."""
     filesystem, root = fsspec.core.url_to_fs(settings.storage.landing)
+    watched = {f"date={as_of - timedelta(days=age)}" for age in range(-1, DAYS_WATCHED)}
     folders = {}
     for dataset in (*LANDED, PARTNER_REVENUE_FILES):
-        for age in range(-1, DAYS_WATCHED):
-            folder = f"{dataset.name}/date={as_of - timedelta(days=age)}"
-            try:
-                entries = filesystem.ls(f"{root.rstrip('/')}/{folder}", detail=True)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+        # Most datasets have few of these days, or none: one look tells which.
+        for name in sorted(watched & _names_in(filesystem, f"{root.rstrip('/')}/{dataset.name}"), reverse=True):
+            folder = f"{dataset.name}/{name}"
+            entries = filesystem.ls(f"{root.rstrip('/')}/{folder}", detail=True)
             facts = sorted((entry["name"], entry["size"], str(_changed_at(entry))) for entry in entries)
             folders[folder] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return folders
@@ -142,11 +143,21 @@ def affected_days(settings: Settings, folders: Iterable[str], as_of: date) -> se
     for folder in folders:
         dataset, _, day_text = folder.partition("/date=")
         day = date.fromisoformat(day_text)
-        # A folder of events holds late ones of earlier days, and early ones of the next.
-        first = day - timedelta(days=1 + settings.events.late_arrival_days) if dataset == EVENTS.name else day
-        last = day + ONE_DAY if dataset == EVENTS.name else day
+        first = last = day
+        if dataset == EVENTS.name:
+            # A folder of events holds late ones of earlier days, and early ones of the next.
+            first, last = day - timedelta(days=1 + settings.events.late_arrival_days), day + ONE_DAY
+        elif dataset == FX_RATES.name:
+            last = day + timedelta(days=OLDEST_RATE_DAYS)
         days.update(Window.between(first, last).days)
     return {day for day in days if settings.start_date <= day <= as_of}
+
+
+def _names_in(filesystem: Any, folder: str) -> set[str]:
+    try:
+        return {PurePosixPath(path).name for path in filesystem.ls(folder, detail=False)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
 
 
 def _changed_at(entry: Mapping[str, Any]) -> Any:

@@ -94,6 +94,14 @@ def test_a_landed_folder_of_events_concerns_the_days_whose_events_it_may_hold(ma
     assert affected_days(settings, ["costs/date=2026-11-21"], date(2026, 11, 20)) == set()
 
 
+def test_a_landed_folder_of_rates_concerns_the_days_that_its_rates_may_serve(make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    assert affected_days(settings, ["fx_rates/date=2026-11-10"], date(2026, 11, 30)) == {
+        date(2026, 11, day) for day in range(10, 18)
+    }
+    assert affected_days(settings, ["fx_rates/date=2026-11-20"], date(2026, 11, 20)) == {date(2026, 11, 20)}
+
+
 def test_the_sensor_runs_new_files_once_and_changed_ones_again(make_settings: MakeSettings, land_csv: Land) -> None:
     settings = make_settings(start_date=date(2026, 1, 1))
     today = settings.today().isoformat()

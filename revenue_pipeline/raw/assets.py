@@ -58,7 +58,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
 
     @dg.asset(
         key=asset_key(table.name),
-        deps=[asset_key(FX_RATES.table.name)] if dataset.converted else [],
+        deps=[asset_key(FX_RATES.table.name)] if dataset.needs_rates else [],
         description=table.meaning,
         group_name="raw",
         kinds={"duckdb", "python"},

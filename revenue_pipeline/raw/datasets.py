@@ -5,8 +5,8 @@ A new dataset is one declaration here. The reading itself, the same for all of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from revenue_pipeline.warehouse import Column, Table
@@ -36,29 +36,48 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a landing file."""
+    """One column of a landing file. Where there are `choices`, any other value is unreadable."""
 
     name: str
     kind: Kind
     meaning: str
     required: bool = False
+    choices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Dataset:
     """One kind of landing folder, `<landing>/<name>/date=YYYY-MM-DD/`.
 
-    `day` is the field whose day the folder bears; of rows with equal `id` values in one folder one is kept;
-    `converted` names a money field that is also kept in the reporting currency, and the column that holds it.
+    Attributes:
+        name: of the folder, and of the raw table.
+        meaning: what a row says.
+        fields: the columns of the files.
+        day_column: the column of the raw table that holds the partition's day.
+        day: the field that tells the day, in the reporting zone; None where a folder bears the day of delivery alone.
+        id: of rows with equal values here, in one folder one is kept.
+        converted: a money field, and the column that also has it in the reporting currency.
+        priced_on: the column whose day the exchange rate is taken of, where it is not `day_column`.
+        rate_column: the column that keeps the exchange rate itself, for what is converted after more arithmetic.
+        extra: columns of the raw table that no file has, before the others.
+        trailing: the same, after the others.
+        given: what such a column holds for landed rows, as SQL; one without is worked out by the reader.
+        multiplied: pairs of a money field and a count whose product must fit a total too, in either currency.
     """
 
     name: str
     meaning: str
     fields: Sequence[Field]
-    day: str
+    day_column: str
+    day: str | None = None
     id: Sequence[str] = ()
     converted: tuple[str, str] | None = None
+    priced_on: str | None = None
+    rate_column: str | None = None
     extra: Sequence[Column] = ()
+    trailing: Sequence[Column] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    multiplied: Sequence[tuple[str, str]] = ()
 
     @property
     def fields_by_name(self) -> dict[str, Field]:
@@ -66,9 +85,19 @@ class Dataset:
         return {each.name: each for each in self.fields}
 
     @property
-    def day_column(self) -> str:
-        """The column of the raw table that holds the partition's day."""
-        return "event_date" if self.name == "events" else self.day
+    def needs_rates(self) -> bool:
+        """Whether its rows have money that needs an exchange rate."""
+        return self.converted is not None or self.rate_column is not None
+
+    @property
+    def rate_day(self) -> str:
+        """The column whose day's exchange rate serves a row."""
+        return self.priced_on or self.day_column
+
+    @property
+    def slice(self) -> Mapping[str, str] | None:
+        """The rows of a day that landing replaces: its own, where partners with an API fill the table too, or all."""
+        return {SOURCE.name: FILES_SOURCE} if SOURCE in self.extra else None
 
     @property
     def table(self) -> Table:
@@ -77,11 +106,21 @@ class Dataset:
         if self.converted:
             money, name = self.converted
             kind = self.fields_by_name[money].kind.type
-            columns.append(
-                Column(name, kind, f"`{money}` in the reporting currency, at the rate of the row's own day.")
-            )
-        return Table(f"raw.{self.name}", self.day_column, [*self.extra, *columns], self.meaning)
+            whose = f"at the rate of `{self.priced_on}`" if self.priced_on else "at the rate of the row's own day"
+            columns.append(Column(name, kind, f"`{money}` in the reporting currency, {whose}."))
+        if self.rate_column:
+            told = f"Reporting-currency units for one unit of `currency` on `{self.rate_day}`; 1 for that currency."
+            columns.append(Column(self.rate_column, Kind.RATE.type, told))
+        return Table(f"raw.{self.name}", self.day_column, [*self.extra, *columns, *self.trailing], self.meaning)
 
+
+FILES_SOURCE = "files"
+"""What `source` says of landed rows, in tables that partners with an API fill too."""
+
+SOURCE = Column("source", "VARCHAR", "`files` for landed rows, `api` for those that a partner's API gave.")
+PARTNER = Column("partner", "VARCHAR", "The partner whose API gave the row, as in the settings; NULL for landed rows.")
+LANDED_ORIGIN = {"source": f"'{FILES_SOURCE}'", "partner": "NULL"}
+FOLDER_DATE = Column("folder_date", "DATE", "Day of the landing folder, or of the import, that delivered the row.")
 
 EVENTS = Dataset(
     name="events",
@@ -89,6 +128,7 @@ EVENTS = Dataset(
         "What users did, one row per event, as landed. On `ad_impression` rows `revenue` is the SDK's real-time "
         "estimate; on all others it is what the app booked."
     ),
+    day_column="event_date",
     day="event_time",
     converted=("revenue", "reporting_revenue"),
     extra=(
@@ -121,6 +161,7 @@ EVENTS = Dataset(
 FX_RATES = Dataset(
     name="fx_rates",
     meaning="Exchange rates: how many units of the reporting currency one unit of a currency is worth on a day.",
+    day_column="rate_date",
     day="rate_date",
     id=("currency",),
     fields=(
@@ -133,8 +174,11 @@ FX_RATES = Dataset(
 COSTS = Dataset(
     name="costs",
     meaning="What acquiring users cost, as channels billed it.",
+    day_column="cost_date",
     day="cost_date",
     converted=("cost", "reporting_cost"),
+    extra=(SOURCE, PARTNER),
+    given=LANDED_ORIGIN,
     fields=(
         Field("cost_date", Kind.DAY, "The day the money was spent.", required=True),
         Field("channel", Kind.TEXT, "Acquisition channel.", required=True),
@@ -153,6 +197,7 @@ COSTS = Dataset(
 PARTNER_REVENUE_FILES = Dataset(
     name="partner_revenue",
     meaning="Totals of partners without an API, as landed.",
+    day_column="report_date",
     day="report_date",
     converted=("revenue", "reporting_revenue"),
     fields=(
@@ -171,7 +216,179 @@ PARTNER_REVENUE_FILES = Dataset(
     ),
 )
 
-LANDED = (EVENTS, FX_RATES, COSTS)
+MESSAGE_SENDS = Dataset(
+    name="message_sends",
+    meaning="Messages that were sent to contacts, one row per message.",
+    day_column="send_date",
+    day="sent_at",
+    id=("message_id",),
+    extra=(Column("send_date", "DATE", "Calendar day of `sent_at` in the reporting time zone."),),
+    fields=(
+        Field("message_id", Kind.TEXT, "Names the message.", required=True),
+        Field("sent_at", Kind.INSTANT, "When it was sent, in UTC.", required=True),
+        Field("contact_id", Kind.TEXT, "Who it was sent to.", required=True),
+        Field("creative_id", Kind.TEXT, "What was sent."),
+        Field("offer_id", Kind.TEXT, "The offer it links to."),
+        Field("campaign_id", Kind.TEXT, "The campaign it belongs to."),
+        Field("sending_list", Kind.TEXT, "The list of contacts it was sent to."),
+        Field("segments", Kind.COUNT, "Billed parts.", required=True),
+        Field("custom", Kind.JSON, "Custom dimensions, as JSON."),
+    ),
+)
+
+LINK_CLICKS = Dataset(
+    name="link_clicks",
+    meaning="Clicks on the links of messages, one row per click.",
+    day_column="click_date",
+    day="clicked_at",
+    id=("click_id",),
+    extra=(Column("click_date", "DATE", "Calendar day of `clicked_at` in the reporting time zone."),),
+    fields=(
+        Field("click_id", Kind.TEXT, "Names the click; affiliate networks hand it back.", required=True),
+        Field("message_id", Kind.TEXT, "The message whose link was clicked.", required=True),
+        Field("clicked_at", Kind.INSTANT, "When, in UTC.", required=True),
+    ),
+)
+
+MANUAL_REVENUE = Dataset(
+    name="manual_revenue",
+    meaning="Revenue that people upload for platforms without an integration: a row for each conversion of a click.",
+    day_column="date",
+    day="date",
+    converted=("amount", "reporting_amount"),
+    fields=(
+        Field("click_id", Kind.TEXT, "The click that earned it.", required=True),
+        Field("amount", Kind.TOTAL, "What it earned, in `currency`.", required=True),
+        Field("date", Kind.DAY, "The day of the conversion.", required=True),
+        Field("currency", Kind.CURRENCY, "ISO 4217 code; NULL means the reporting currency."),
+    ),
+)
+
+CONVERSIONS = Dataset(
+    name="conversions",
+    meaning="What affiliate networks report as converted: one row a conversion, as last imported or landed.",
+    day_column="report_date",
+    day="converted_at",
+    id=("partner", "conversion_id"),
+    converted=("payout", "reporting_payout"),
+    extra=(
+        Column(
+            "report_date", "DATE", "Day of `converted_at` in the partner's time zone; for files in the reporting one."
+        ),
+        Column("event_date", "DATE", "Day of `converted_at` in the reporting time zone."),
+        SOURCE,
+    ),
+    trailing=(
+        Column("import_id", "VARCHAR", "Names the batch by its content: equal content, equal id; NULL for files."),
+        Column("imported_at", "TIMESTAMP", "When the batch was imported, in UTC; NULL for files."),
+    ),
+    given={
+        "event_date": "report_date",
+        "source": LANDED_ORIGIN["source"],
+        "import_id": "NULL",
+        "imported_at": "NULL",
+    },
+    fields=(
+        Field("partner", Kind.TEXT, "The affiliate network.", required=True),
+        Field(
+            "conversion_id", Kind.TEXT, "Names the conversion within its partner, whatever its state.", required=True
+        ),
+        Field("click_id", Kind.TEXT, "Our click that led to it, as it was handed to the partner."),
+        Field("offer_id", Kind.TEXT, "The partner's offer."),
+        Field("payout", Kind.TOTAL, "What we earn by it, in `currency`, whatever its state.", required=True),
+        Field("currency", Kind.CURRENCY, "ISO 4217 code.", required=True),
+        Field("converted_at", Kind.INSTANT, "When it happened, in UTC.", required=True),
+        Field("status", Kind.LOWER_TEXT, "The partner's word for its state, in lower case."),
+        Field(
+            "updated_at",
+            Kind.INSTANT,
+            "When its state last changed, in UTC; NULL where the partner does not say.",
+        ),
+    ),
+)
+
+LINE_ITEMS = Dataset(
+    name="line_items",
+    meaning="Proposal line items, what was contracted, in the state that each day delivered; the newest state counts.",
+    day_column="folder_date",
+    id=("line_item_id",),
+    priced_on="start_date",
+    rate_column="exchange_rate",
+    extra=(FOLDER_DATE, SOURCE, PARTNER),
+    given=LANDED_ORIGIN,
+    multiplied=(("net_rate", "contracted_volume"), ("gross_rate", "contracted_volume")),
+    fields=(
+        Field("line_item_id", Kind.TEXT, "Names the line item.", required=True),
+        Field("proposal_id", Kind.TEXT, "The proposal it belongs to."),
+        Field(
+            "proposal_status",
+            Kind.LOWER_TEXT,
+            "State of the proposal: sold, unsold or retracted.",
+            choices=("sold", "unsold", "retracted"),
+        ),
+        Field(
+            "rate_type",
+            Kind.UPPER_TEXT,
+            "What the rate is for: CPM a thousand impressions, CPC a click, CPD a day.",
+            required=True,
+            choices=("CPM", "CPC", "CPD"),
+        ),
+        Field("net_rate", Kind.TOTAL, "The rate without commission, in `currency`.", required=True),
+        Field("gross_rate", Kind.TOTAL, "The rate with commission, in `currency`."),
+        Field("currency", Kind.CURRENCY, "ISO 4217 code.", required=True),
+        Field("contracted_volume", Kind.COUNT, "Impressions, clicks or days, by `rate_type`.", required=True),
+        Field("start_date", Kind.DAY, "First day of delivery.", required=True),
+        Field("end_date", Kind.DAY, "Last day of delivery."),
+    ),
+)
+
+LINE_ITEM_DELIVERY = Dataset(
+    name="line_item_delivery",
+    meaning="What line items delivered, by day, ad unit and key-value; the rows are disjoint.",
+    day_column="delivery_date",
+    day="delivery_date",
+    extra=(SOURCE, PARTNER),
+    given=LANDED_ORIGIN,
+    fields=(
+        Field("delivery_date", Kind.DAY, "The day of the delivery.", required=True),
+        Field("line_item_id", Kind.TEXT, "The line item.", required=True),
+        Field("ad_unit_id", Kind.TEXT, "The placement.", required=True),
+        Field("custom_criteria", Kind.TEXT, "A key-value such as section=sport; NULL for what belongs to none."),
+        Field("impressions", Kind.COUNT, "Ads shown.", required=True),
+        Field("clicks", Kind.COUNT, "Ads clicked."),
+    ),
+)
+
+INVOICES = Dataset(
+    name="invoices",
+    meaning="Invoices and credit notes of partners, in the state that each day delivered; the newest state counts.",
+    day_column="folder_date",
+    id=("invoice_id",),
+    converted=("amount", "reporting_amount"),
+    priced_on="period_end",
+    extra=(FOLDER_DATE,),
+    fields=(
+        Field("invoice_id", Kind.TEXT, "Names the invoice.", required=True),
+        Field("partner", Kind.TEXT, "The partner, as in the settings.", required=True),
+        Field("period_start", Kind.DAY, "First day of the period.", required=True),
+        Field("period_end", Kind.DAY, "Last day of the period, included.", required=True),
+        Field("amount", Kind.TOTAL, "What is invoiced, in `currency`.", required=True),
+        Field("currency", Kind.CURRENCY, "ISO 4217 code.", required=True),
+    ),
+)
+
+LANDED = (
+    EVENTS,
+    FX_RATES,
+    COSTS,
+    MESSAGE_SENDS,
+    LINK_CLICKS,
+    MANUAL_REVENUE,
+    CONVERSIONS,
+    LINE_ITEMS,
+    LINE_ITEM_DELIVERY,
+    INVOICES,
+)
 """The datasets that are an asset of their own; `partner_revenue` is read by the assets of its partners."""
 
 REJECTED_ROWS = Table(

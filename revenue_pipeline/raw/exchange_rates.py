@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from threading import Lock
@@ -20,17 +21,19 @@ _EXACT = Context(prec=76)
 
 
 def load_exchange_rates(
-    connection: duckdb.DuckDBPyConnection, landing: LandingFolder, window: Window, rules: Rules
+    connection: duckdb.DuckDBPyConnection, landing: LandingFolder, days: Window | Collection[date], rules: Rules
 ) -> None:
-    """Make the temporary table `exchange_rates (rate_day, rate_currency, rate_units)` for the days of `window`.
+    """Make the temporary table `exchange_rates (rate_day, rate_currency, rate_units)` for some days.
 
     It is read from the landing folders themselves, so that a rate serves whether or not its day was materialised.
     `rate_units` is the rate in units of 10^-12; the reporting currency has no row. Of two rates for one currency in
     one folder the greater serves.
     """
-    folders = landing.files(FX_RATES.name, window.widened(OLDEST_RATE_DAYS, 0).days)
+    wanted = days.days if isinstance(days, Window) else days
+    folder_days = {day - timedelta(days=age) for day in wanted for age in range(OLDEST_RATE_DAYS + 1)}
+    folders = landing.files(FX_RATES.name, sorted(folder_days))
     rows = read_landed(connection, FX_RATES, [path for paths in folders.values() for path in paths], rules)
-    days = ", ".join(f"DATE '{day}'" for day in window.days)
+    served = ", ".join(f"DATE '{day}'" for day in wanted)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE exchange_rates AS
@@ -42,7 +45,7 @@ def load_exchange_rates(
             day AS rate_day,
             currency AS rate_currency,
             CAST(arg_max(rate, rate_date) * 1000000000000 AS HUGEINT) AS rate_units
-        FROM unnest([{days}]) AS days (day)
+        FROM unnest(CAST([{served}] AS DATE[])) AS days (day)
         JOIN rates ON rate_date <= day AND rate_date >= day - {OLDEST_RATE_DAYS}
         GROUP BY day, currency
         """

@@ -28,7 +28,8 @@ LINE_READER = (
     "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false, "
     "columns = {line: 'VARCHAR'}"
 )
-LONGEST_LINE = "max_line_size = 16777216"
+# The reader must not take the folder's name for a column.
+CSV_OPTIONS = "max_line_size = 16777216, hive_partitioning = false"
 UNREADABLE_LINES = "store_rejects = true, rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_files'"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson"}
@@ -249,7 +250,7 @@ def _csv_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
         f"(SELECT * FROM read_csv({_list(paths)}, auto_detect = false, header = false, skip = {blank_lines + 1}, "
         f"delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}}, "
         f"filename = '{PATH_COLUMN}', compression = '{compression}', strict_mode = {not has_mixed_ends}, "
-        f"{LONGEST_LINE}, {UNREADABLE_LINES}) WHERE hash({every}) IS NOT NULL)"
+        f"{CSV_OPTIONS}, {UNREADABLE_LINES}) WHERE hash({every}) IS NOT NULL)"
     )
     types = {_normal_name(name): (identifier(name), "VARCHAR") for name in reversed(names)}
     return Source(relation, types, *_gathered(names))
@@ -266,7 +267,7 @@ def _ndjson_source(shape: tuple[Any, ...], paths: Sequence[str]) -> Source:
     lines = (
         f"(SELECT line, {PATH_COLUMN}, "
         f"CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE FALSE END AS is_row "
-        f"FROM read_csv({_list(paths)}, {LINE_READER}, {LONGEST_LINE}, filename = '{PATH_COLUMN}', "
+        f"FROM read_csv({_list(paths)}, {LINE_READER}, {CSV_OPTIONS}, filename = '{PATH_COLUMN}', "
         f"compression = '{shape[1]}', {UNREADABLE_LINES}) WHERE trim(line, {WHITESPACE}) <> '')"
     )
     # DuckDB reads a JSON number as a double: quoted first, it stays the text it was. No line of JSON holds the byte 1,

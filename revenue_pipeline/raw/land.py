@@ -47,9 +47,10 @@ def land(
     """
     landing.register(connection)
     forget_unreadable_lines(connection)
-    if dataset.converted:
-        load_exchange_rates(connection, landing, rate_days(window, rules.late_arrival_days), rules)
     try:
+        if dataset.needs_rates:
+            days = _rate_days(connection, dataset, landing, window, rules)
+            load_exchange_rates(connection, landing, days, rules)
         if dataset is EVENTS:
             rows, days = _land_events(connection, landing, window, rules, as_of)
         else:
@@ -60,6 +61,17 @@ def land(
         where = f" {culprit}:" if culprit else ""
         raise LandingError(f"{dataset.name} of {window}:{where} {_reason(error)}") from error
     return Landed(rows, days, rejected)
+
+
+def _rate_days(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, landing: LandingFolder, window: Window, rules: Rules
+) -> Window | list[date]:
+    if dataset.priced_on is None:
+        return rate_days(window, rules.late_arrival_days)
+    # What is priced on another day than the folder's, such as the start of a contract, says itself on which.
+    files = [path for paths in landing.files(dataset.name, window.days).values() for path in paths]
+    rows = connection.execute(read_landed(connection, dataset, files, rules).rate_days).fetchall()
+    return [row[0] for row in rows]
 
 
 def record_rejected(
@@ -111,7 +123,7 @@ def _land_days(
     for present in contiguous(folders):
         files = [path for day in present.days for path in folders[day]]
         usable = read_landed(connection, dataset, files, rules).usable
-        rows += replace_window(connection, dataset.table, _once(dataset, usable), {}, present, as_of)
+        rows += replace_window(connection, dataset.table, _once(dataset, usable), {}, present, as_of, dataset.slice)
     return rows, list(folders)
 
 

@@ -18,9 +18,17 @@ import duckdb
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.raw.datasets import Dataset, Field, Kind
 from revenue_pipeline.raw.files import FILE, FOLDER_DATE, Source, sources
-from revenue_pipeline.raw.values import converted_amount, day_in, is_native, read, trimmed
+from revenue_pipeline.raw.values import (
+    converted_amount,
+    day_in,
+    exchange_rate,
+    is_native,
+    product_is_too_large,
+    read,
+    trimmed,
+)
 from revenue_pipeline.settings import CURRENCY_CODES
-from revenue_pipeline.warehouse import identifier, quoted
+from revenue_pipeline.warehouse import Column, identifier, quoted
 
 _FLAG = re.compile(r"\w+_(missing|unreadable|out_of_range)")
 
@@ -47,10 +55,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class LandedRows:
-    """SQL over the rows of some landing files: `usable` in the raw table's columns, `rejected` with reasons."""
+    """SQL over the rows of some landing files.
+
+    Attributes:
+        usable: those that break no rule, in the raw table's columns.
+        rejected: the others, with reasons.
+        rate_days: the days whose exchange rates the rows need; reads no rate itself.
+    """
 
     usable: str
     rejected: str
+    rate_days: str
 
 
 def day_start(day: date, zone: str) -> datetime:
@@ -84,7 +99,8 @@ def read_landed(
     usable = " UNION ALL BY NAME ".join(reading.usable for reading in readings) or _no_rows(dataset)
     rejected = " UNION ALL ".join(part for reading in readings for part in reading.rejected)
     nothing = "SELECT NULL AS folder_date, NULL AS file, NULL AS reason, NULL AS landed_row WHERE FALSE"
-    return LandedRows(usable, rejected or nothing)
+    days = " UNION ".join(reading.rate_days for reading in readings if dataset.needs_rates)
+    return LandedRows(usable, rejected or nothing, days or "SELECT CAST(NULL AS DATE) AS rate_day WHERE FALSE")
 
 
 class _Reading:
@@ -100,10 +116,18 @@ class _Reading:
     @property
     def usable(self) -> str:
         """The rows that break no rule, in the columns of the raw table."""
-        columns = ", ".join(f"{each.name}" for each in self._dataset.table.columns if each.name != self._converted_name)
-        if self._converted_name:
-            columns += f", {self._converted_or_error} AS {self._converted_name}"
+        columns = ", ".join(self._stored(each) for each in self._dataset.table.columns)
         return f"SELECT {columns} FROM ({self._judged}) WHERE reason IS NULL"
+
+    @property
+    def rate_days(self) -> str:
+        """The days of rows in other currencies; a day at the end of the calendar has no week before it, nor a rate."""
+        day = self._dataset.rate_day
+        return (
+            f"SELECT DISTINCT {day} AS rate_day FROM ({self._days_added}) "
+            f"WHERE {day} BETWEEN DATE '0001-01-08' AND DATE '9999-12-31' "
+            f"AND {self._row_currency} <> {quoted(self._rules.currency)}"
+        )
 
     @property
     def rejected(self) -> list[str]:
@@ -118,9 +142,16 @@ class _Reading:
             )
         return parts
 
-    @property
-    def _converted_name(self) -> str | None:
-        return self._dataset.converted[1] if self._dataset.converted else None
+    def _stored(self, column: Column) -> str:
+        """A column of the raw table: as it was read, as it is given for all landed rows, or refused without a rate."""
+        dataset, name = self._dataset, column.name
+        if name in dataset.given:
+            return f"CAST({dataset.given[name]} AS {column.type}) AS {name}"
+        if dataset.converted and name == dataset.converted[1]:
+            return f"{self._or_no_rate(name, dataset.converted[0])} AS {name}"
+        if name == dataset.rate_column:
+            return f"{self._or_no_rate(name)} AS {name}"
+        return name
 
     @property
     def _judged(self) -> str:
@@ -129,30 +160,41 @@ class _Reading:
 
     @property
     def _dated(self) -> str:
-        """Every row with the days it belongs to and its amount in the reporting currency."""
+        """Every row with the days it belongs to, its exchange rate and its amount in the reporting currency."""
         dataset, rules = self._dataset, self._rules
+        if not dataset.needs_rates:
+            return self._days_added
+        is_ours = f"{self._row_currency} = {quoted(rules.currency)}"
+        priced = ""
+        if dataset.converted:
+            money, converted = dataset.converted
+            amount = converted_amount(money, "rate_units")
+            kind = dataset.fields_by_name[money].kind.type
+            priced += f", TRY_CAST(CASE WHEN {is_ours} THEN {money} ELSE {amount} END AS {kind}) AS {converted}"
+        if dataset.rate_column:
+            rate = exchange_rate("rate_units")
+            priced += f", CASE WHEN {is_ours} THEN CAST(1 AS {Kind.RATE.type}) ELSE {rate} END AS {dataset.rate_column}"
+        return (
+            f"SELECT *{priced} FROM ({self._days_added}) LEFT JOIN exchange_rates "
+            f"ON rate_day = {dataset.rate_day} AND rate_currency = {self._row_currency}"
+        )
+
+    @property
+    def _days_added(self) -> str:
+        """Every row with the days it belongs to."""
+        dataset, rules = self._dataset, self._rules
+        if dataset.day is None or dataset.day == dataset.day_column:
+            return self._typed
+        dated = f"SELECT *, {day_in(rules.timezone, dataset.day)} AS {dataset.day_column} FROM ({self._typed})"
         if dataset.name == "events":
             by_partner = " ".join(
                 f"WHEN {quoted(partner)} THEN {day_in(zone, 'event_time')}"
                 for partner, zone in rules.partner_timezones.items()
                 if zone != rules.timezone
             )
-            event_date = day_in(rules.timezone, "event_time")
             report_date = f"CASE partner {by_partner} ELSE event_date END" if by_partner else "event_date"
-            dated = f"SELECT *, {event_date} AS event_date FROM ({self._typed})"
-            values = f"SELECT *, {report_date} AS report_date FROM ({dated})"
-        else:
-            values = f"SELECT * FROM ({self._typed})"
-        if not dataset.converted:
-            return values
-        money, converted = dataset.converted
-        amount = converted_amount(money, "rate_units")
-        kept = f"CASE WHEN {self._row_currency} = {quoted(rules.currency)} THEN {money} ELSE {amount} END"
-        limited = f"TRY_CAST({kept} AS {dataset.fields_by_name[money].kind.type})"
-        return (
-            f"SELECT *, {limited} AS {converted} FROM ({values}) LEFT JOIN exchange_rates "
-            f"ON rate_day = {dataset.day_column} AND rate_currency = {self._row_currency}"
-        )
+            return f"SELECT *, {report_date} AS report_date FROM ({dated})"
+        return dated
 
     @property
     def _row_currency(self) -> str:
@@ -162,15 +204,15 @@ class _Reading:
             default = f"CASE partner {known} ELSE {default} END"
         return f"coalesce(currency, {default})"
 
-    @property
-    def _converted_or_error(self) -> str:
-        money, converted = self._dataset.converted or ("", "")
+    def _or_no_rate(self, priced: str, money: str | None = None) -> str:
+        """The column `priced`, or an error where the row has money and there is no rate."""
         message = (
             f"'no exchange rate for ' || {self._row_currency} || ' on ' || "
-            f"CAST({self._dataset.day_column} AS VARCHAR) || "
+            f"CAST({self._dataset.rate_day} AS VARCHAR) || "
             f"' or in the 7 days before: land it under fx_rates and run the day again'"
         )
-        return f"CASE WHEN {money} IS NOT NULL AND {converted} IS NULL THEN error({message}) ELSE {converted} END"
+        has_money = f"{money} IS NOT NULL AND " if money else ""
+        return f"CASE WHEN {has_money}{priced} IS NULL THEN error({message}) ELSE {priced} END"
 
     @property
     def _typed(self) -> str:
@@ -247,6 +289,8 @@ class _Reading:
             money, converted = dataset.converted
             # Without a rate the amount is NULL as well, which is not the row's fault.
             broken["out_of_range"].append(f"{money} IS NOT NULL AND {converted} IS NULL AND rate_units IS NOT NULL")
+        for money, volume in dataset.multiplied:
+            broken["out_of_range"].append(product_is_too_large(money, volume, "rate_units"))
         if dataset.name == "partner_revenue":
             partners = ", ".join(map(quoted, self._rules.partner_currencies))
             broken["unknown_partner"] = [f"partner NOT IN ({partners})" if partners else "TRUE"]
@@ -255,8 +299,8 @@ class _Reading:
             broken["outside_arrival_window"] = [
                 f"date_diff('day', event_date, folder_date) NOT BETWEEN -1 AND {late + 1}"
             ]
-        else:
-            broken["wrong_day"] = [f"{dataset.day} <> folder_date"]
+        elif dataset.day:
+            broken["wrong_day"] = [f"{dataset.day_column} <> folder_date"]
         known = {name for part in fields for name in _flags(part, self._physical(part)[1])}
         whens = [
             f"WHEN {' OR '.join(f'({condition})' for condition in applying)} THEN '{reason}'"

@@ -34,6 +34,7 @@ BASIC_ISO = "^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
 NANO = 1_000_000_000
 RATE_UNIT = 1_000_000_000_000
 LARGEST_COUNT = 2**63 - 1
+LARGEST_TOTAL_UNITS = 10**38 - 1
 
 
 def is_native(kind: Kind, physical: str) -> bool:
@@ -53,6 +54,10 @@ def read(each: Field, text: str, physical: str) -> list[str]:
     """Write how a field is read from its text (or native value): the value first, then its flags."""
     name, kind = each.name, each.kind
     parts = _READERS.get(kind, _read_text)(name, text, physical, kind)
+    if each.choices:
+        value, _, _ = parts[0].rpartition(" AS ")
+        known = ", ".join(map(quoted, each.choices))
+        parts.append(f"{text} IS NOT NULL AND {value} NOT IN ({known}) AS {name}_unreadable")
     if each.required:
         parts.append(f"{text} IS NULL AS {name}_missing")
     return parts
@@ -158,11 +163,7 @@ def converted_amount(amount: str, rate_units: str) -> str:
     The rate is in units of 10^-12. Amount and rate are taken apart first, so that no product is larger than the result
     can be: units * rate / 10^12 = units * whole rate + (units // 10^12) * rest + (units % 10^12) * rest / 10^12.
     """
-    size = f"abs({amount})"
-    units = (
-        f"(CAST(floor({size}) AS HUGEINT) * {NANO} "
-        f"+ CAST(CAST({size} - floor({size}) AS DECIMAL(10,9)) * {NANO} AS HUGEINT))"
-    )
+    units = _units(amount)
     rate_whole, rate_rest = f"({rate_units} // {RATE_UNIT})", f"({rate_units} % {RATE_UNIT})"
     rounded = f"(({units} % {RATE_UNIT} * {rate_rest} * 2 + {RATE_UNIT}) // {2 * RATE_UNIT})"
     product = f"({units} * {rate_whole} + {units} // {RATE_UNIT} * {rate_rest} + {rounded})"
@@ -170,6 +171,29 @@ def converted_amount(amount: str, rate_units: str) -> str:
     part = f"CAST({product} % {NANO} AS DECIMAL(18,0)) * CAST(0.000000001 AS DECIMAL(10,9))"
     value = f"TRY({whole} + {part})"
     return f"CASE WHEN {amount} < 0 THEN -{value} ELSE {value} END"
+
+
+def product_is_too_large(amount: str, count: str, rate_units: str) -> str:
+    """Write whether amount x count does not fit a total, as it is or in the reporting currency (a NULL rate is 1)."""
+    units = _units(amount)
+    return (
+        f"CASE WHEN {units} > {LARGEST_TOTAL_UNITS} // greatest({count}, 1) THEN TRUE "
+        f"ELSE {units} * {count} // {RATE_UNIT} >= {LARGEST_TOTAL_UNITS} // coalesce({rate_units}, {RATE_UNIT}) END"
+    )
+
+
+def exchange_rate(rate_units: str) -> str:
+    """Write a rate in units of 10^-12 as the number it is."""
+    return f"CAST(CAST({rate_units} AS DECIMAL(24,0)) * CAST(0.000000000001 AS DECIMAL(13,12)) AS {Kind.RATE.type})"
+
+
+def _units(amount: str) -> str:
+    """Write the size of an amount in units of 10^-9: taken apart first, since a DECIMAL(38,9) cannot be multiplied."""
+    size = f"abs({amount})"
+    return (
+        f"(CAST(floor({size}) AS HUGEINT) * {NANO} "
+        f"+ CAST(CAST({size} - floor({size}) AS DECIMAL(10,9)) * {NANO} AS HUGEINT))"
+    )
 
 
 def trimmed(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,12 @@ NO_RATES = (
     "CAST(NULL AS HUGEINT) AS rate_units WHERE FALSE"
 )
 TABLES = (*(table for table in all_tables() if table.name.startswith("raw.")), WRITTEN_DAYS)
+
+
+def csv_of(*rows: Mapping[str, str]) -> str:
+    """A CSV file with every value quoted."""
+    lines = [list(rows[0]), *(row.values() for row in rows)]
+    return "".join(",".join('"' + value.replace('"', '""') + '"' for value in line) + "\n" for line in lines)
 
 
 class Lake:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from revenue_pipeline.raw.datasets import COSTS, EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.datasets import COSTS, EVENTS, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
 
 CONTRACT = {
     "events": (
@@ -17,8 +17,33 @@ CONTRACT = {
         "impressions clicks"
     ),
     "fx_rates": "rate_date* currency* rate*",
+    "message_sends": (
+        "message_id* sent_at* contact_id* creative_id offer_id campaign_id sending_list segments* custom"
+    ),
+    "link_clicks": "click_id* message_id* clicked_at*",
+    "manual_revenue": "click_id* amount* date* currency",
+    "conversions": ("partner* conversion_id* click_id offer_id payout* currency* converted_at* status updated_at"),
+    "line_items": (
+        "line_item_id* proposal_id proposal_status rate_type* net_rate* gross_rate currency* contracted_volume* "
+        "start_date* end_date"
+    ),
+    "line_item_delivery": "delivery_date* line_item_id* ad_unit_id* custom_criteria impressions* clicks",
+    "invoices": "invoice_id* partner* period_start* period_end* amount* currency*",
 }
-DATASETS = (EVENTS, COSTS, PARTNER_REVENUE_FILES, FX_RATES)
+DAYS = {
+    "events": "event_date",
+    "costs": "cost_date",
+    "partner_revenue": "report_date",
+    "fx_rates": "rate_date",
+    "message_sends": "send_date",
+    "link_clicks": "click_date",
+    "manual_revenue": "date",
+    "conversions": "report_date",
+    "line_items": "folder_date",
+    "line_item_delivery": "delivery_date",
+    "invoices": "folder_date",
+}
+DATASETS = (*LANDED, PARTNER_REVENUE_FILES)
 
 
 def columns(dataset: Dataset) -> dict[str, str]:
@@ -33,14 +58,14 @@ def test_the_fields_are_the_contracts_with_a_star_where_required(dataset: Datase
     assert sorted(declared) == sorted(CONTRACT[dataset.name].split())
 
 
-@pytest.mark.parametrize(
-    ("dataset", "day"),
-    [(EVENTS, "event_date"), (COSTS, "cost_date"), (PARTNER_REVENUE_FILES, "report_date"), (FX_RATES, "rate_date")],
-    ids=lambda value: getattr(value, "name", None),
-)
-def test_the_partitions_day_is_a_date_of_the_row(dataset: Dataset, day: str) -> None:
-    assert dataset.table.day_column == day
-    assert columns(dataset)[day] == "DATE"
+def test_every_dataset_of_the_contract_is_there() -> None:
+    assert {dataset.name for dataset in DATASETS} == set(CONTRACT)
+
+
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
+def test_the_partitions_day_is_a_date_of_the_row(dataset: Dataset) -> None:
+    assert dataset.table.day_column == DAYS[dataset.name]
+    assert columns(dataset)[DAYS[dataset.name]] == "DATE"
 
 
 def test_money_is_exact_with_nine_digits_and_never_a_float() -> None:
@@ -75,4 +100,4 @@ def test_every_column_has_a_meaning() -> None:
 
 
 def test_partner_files_are_read_by_their_partners_and_no_asset_of_their_own() -> None:
-    assert [dataset.name for dataset in LANDED] == ["events", "fx_rates", "costs"]
+    assert PARTNER_REVENUE_FILES not in LANDED

@@ -6,7 +6,7 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ from revenue_pipeline.raw.exchange_rates import load_exchange_rates
 from revenue_pipeline.raw.files import LandingError, LandingFolder
 from revenue_pipeline.raw.land import record_rejected
 from revenue_pipeline.raw.landing import Rules, day_start
-from revenue_pipeline_tests.raw.conftest import COST_HEADER, DAY, EVENT_HEADER, TEN, Lake
+from revenue_pipeline_tests.raw.conftest import COST_HEADER, DAY, EVENT_HEADER, TEN, Lake, csv_of
 
 
 def at(text: str) -> datetime:
@@ -64,12 +64,6 @@ def zstd(text: str, folder: Path) -> bytes:
 
 def event(event_id: str = "1", **columns: Any) -> dict[str, Any]:
     return {"event_id": event_id, "event_name": "purchase", "event_time": TEN, **columns}
-
-
-def csv_of(*rows: Mapping[str, str]) -> str:
-    """A CSV file with every value quoted."""
-    lines = [list(rows[0]), *(row.values() for row in rows)]
-    return "".join(",".join('"' + value.replace('"', '""') + '"' for value in line) + "\n" for line in lines)
 
 
 def texts(**columns: str) -> str:
