@@ -78,7 +78,8 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
         with warehouse.writing(context.log, who) as connection:
             landed = land(connection, dataset, landing, window, rules, as_of)
             sums = [dataset.converted[1]] if dataset.converted else []
-            metadata = run_metadata(connection, table, window, as_of, landed.rows, sums)
+            only = " AND ".join(f"{column} = {quoted(value)}" for column, value in (dataset.slice or {}).items())
+            metadata = run_metadata(connection, table, window, as_of, landed.rows, sums, only or "TRUE")
             metadata |= {"folders": len(landed.days), "newly_rejected_rows": landed.rejected}
             values = parameters(settings, window, as_of)
             return dg.MaterializeResult(

@@ -14,9 +14,6 @@ from revenue_pipeline.settings import Settings
 from revenue_pipeline.sql_asset import asset_key
 from revenue_pipeline.warehouse import Table, written_name
 
-FILES_SLICE = {"source": "files"}
-"""What sets the landed rows apart in a table that partners write to as well."""
-
 
 @dataclass(frozen=True)
 class Slice:
@@ -36,18 +33,13 @@ def slices(settings: Settings) -> Mapping[str, Sequence[Slice]]:
     found: dict[str, list[Slice]] = defaultdict(list)
     for dataset in LANDED:
         table = dataset.table
-        found[table.name].append(Slice(asset_key(table.name), written_name(table.name, files_slice(table))))
+        found[table.name].append(Slice(asset_key(table.name), written_name(table.name, dataset.slice)))
     for partner in settings.partners:
         for destination in destinations(settings, partner):
             name = destination.table.name
             key = partner_key(destination.table, partner)
             found[name].append(Slice(key, written_name(name, destination.slice_of(partner))))
     return found
-
-
-def files_slice(table: Table) -> Mapping[str, str]:
-    """Give the column values that set the landed rows of `table` apart; none where all of its rows are landed."""
-    return FILES_SLICE if any(column.name == "source" for column in table.columns) else {}
 
 
 def partner_key(table: Table, partner: str) -> dg.AssetKey:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from revenue_pipeline.raw.conversions import CONVERSIONS
-from revenue_pipeline.raw.datasets import EVENTS
-from revenue_pipeline.raw.slices import FILES_SLICE, files_slice, slices, writers
+from revenue_pipeline.raw.slices import slices, writers
 from revenue_pipeline_tests.conftest import ACME, MakeSettings
 
 
@@ -24,6 +22,9 @@ def test_a_table_that_nobody_fills_has_no_asset(make_settings: MakeSettings) -> 
     assert writers(make_settings())["raw.partner_revenue"] == []
 
 
-def test_landed_rows_are_a_slice_where_partners_write_too() -> None:
-    assert files_slice(EVENTS.table) == {}
-    assert files_slice(CONVERSIONS.table) == FILES_SLICE
+def test_landed_rows_are_a_slice_where_partners_write_too(make_settings: MakeSettings) -> None:
+    written = {table: [each.written for each in found] for table, found in slices(make_settings()).items()}
+
+    assert written["raw.events"] == ["raw.events"]
+    assert written["raw.conversions"] == ["raw.conversions/files"]
+    assert written["raw.costs"] == ["raw.costs/files"]
