@@ -30,7 +30,7 @@ from revenue_pipeline.partners.base import (
 from revenue_pipeline.partners.http import Answer, PartnerHttp
 
 _ONE_DAY = timedelta(days=1)
-_FIELDS = ("Id", "State", "Payout", "Currency", "EventDate", "CampaignId")
+_FIELDS = ("Id", "State", "Payout", "EventDate")
 
 _Action = Mapping[str, Any]
 
@@ -121,7 +121,7 @@ class Impact(Connector):
         if not isinstance(actions, list):
             raise self.shape_error(day, f"no list of `Actions` in {answer.excerpt!r}")
         for action in actions:
-            for field in (*_FIELDS, self.options.click_id):
+            for field in _FIELDS:
                 if not isinstance(action, dict) or field not in action:
                     raise self.shape_error(day, f"an action without `{field}`")
         following = body.get("@nextpageuri") or ""
@@ -149,10 +149,10 @@ class Impact(Connector):
         try:
             return ConversionRow(
                 conversion_id=text(action["Id"]) or "",
-                click_id=text(action[self.options.click_id]),
-                offer_id=text(action["CampaignId"]),
+                click_id=text(action.get(self.options.click_id)),
+                offer_id=text(action.get("CampaignId")),
                 payout=amount(action["Payout"]),
-                currency=text(action["Currency"]) or self.account.currency,
+                currency=text(action.get("Currency")) or self.account.currency,
                 converted_at=_instant(action["EventDate"]),
                 status=text(action["State"]),
             )

@@ -184,10 +184,12 @@ class Tune(Connector):
             raise self.shape_error(day, f"a conversion without {' and '.join(self.options.conversion_id)}")
         return ":".join(part or "" for part in parts)
 
-    def _value(self, row: _Row, field: str, day: date) -> str | None:
+    def _value(self, row: _Row, field: str, day: date, is_optional: bool = False) -> str | None:
         model, _, name = field.partition(".")
         fields = row.get(model)
         if not isinstance(fields, dict) or name not in fields:
+            if is_optional:
+                return None
             raise self.shape_error(day, f"a conversion without `{field}`")
         try:
             return text(fields[name])
@@ -199,9 +201,9 @@ class Tune(Connector):
             return ConversionRow(
                 conversion_id=self._id(row, day),
                 click_id=self._value(row, self.options.click_id, day),
-                offer_id=self._value(row, "Stat.offer_id", day),
+                offer_id=self._value(row, "Stat.offer_id", day, is_optional=True),
                 payout=amount(self._value(row, self.options.payout, day)),
-                currency=self._value(row, "Stat.currency", day) or self.account.currency,
+                currency=self._value(row, "Stat.currency", day, is_optional=True) or self.account.currency,
                 converted_at=self._instant(self._value(row, "Stat.datetime", day)),
                 status=self._value(row, "Stat.conversion_status", day),
             )

@@ -6,6 +6,7 @@ is the same for all kinds of rows; where they go is said by the `DESTINATIONS`, 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -109,21 +110,27 @@ def fetch_batches(
     window = Window.between(min(days), max(days)).widened(_WIDEST_ZONES_APART, _WIDEST_ZONES_APART)
     rates = ExchangeRates(partner, LandingFolder(settings.storage.landing), rules, window)
 
+    finished = itertools.count(1)
+
+    def progress(day: date) -> str:
+        return f"{partner} {day} ({next(finished)} of {len(days)})"
+
     def fetch(day: date) -> Batch | FailedDay | None:
         try:
             booking = Booking(day, settings.reporting.timezone, rates)
             if connector is None:
                 landed = landed_rows(settings, partner, day)
                 if landed is None:
+                    next(finished)
                     return None
                 batch = _batch(settings, partner, landed, booking)
             else:
                 came = import_day(connector, day, as_of, archive)
                 batch = replace(_batch(settings, partner, came.rows, booking), warnings=came.warnings)
         except (PartnerError, LandingError) as error:
-            log.info(f"{partner} {day}: failed: {error}")
+            log.info(f"{progress(day)}: failed: {error}")
             return FailedDay(day, str(error))
-        log.info(f"{partner} {day}: {_told(batch, settings.reporting.currency)}")
+        log.info(f"{progress(day)}: {_told(batch, settings.reporting.currency)}")
         for warning in batch.warnings:
             log.warning(f"{partner} {day}: {warning}")
         return batch

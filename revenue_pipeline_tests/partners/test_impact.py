@@ -157,6 +157,13 @@ def test_the_partners_day_is_kept_to_the_second_and_nothing_of_its_neighbours(
     assert sorted(rows(ask(server, tmp_path))) == ["1000.4636.2", "1000.4636.3", "1000.4636.4"]
 
 
+def test_an_action_that_says_little_is_kept(server: FakeServer, tmp_path: Path) -> None:
+    little = {name: action(1)[name] for name in ("Id", "State", "Payout", "EventDate")}
+    server.answer = FakeImpact([little])
+    row = rows(ask(server, tmp_path, currency="GBP"))["1000.4636.1"]
+    assert (row.currency, row.click_id, row.offer_id) == ("GBP", None, None)
+
+
 def test_which_field_carries_the_click_is_an_option(server: FakeServer, tmp_path: Path) -> None:
     server.answer = FakeImpact([action(1, SubId3="sub-3")])
     assert rows(ask(server, tmp_path, options={"click_id": "SubId3"}))["1000.4636.1"].click_id == "sub-3"

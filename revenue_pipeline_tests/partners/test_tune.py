@@ -170,6 +170,15 @@ def test_a_row_of_another_day_is_an_error(server: FakeServer, tmp_path: Path) ->
     assert "a row of 2026-10-06 where 2026-10-05 was asked for" in str(refused(server, tmp_path))
 
 
+def test_a_network_with_one_currency_may_leave_it_out(server: FakeServer, tmp_path: Path) -> None:
+    fields = conversion(1)
+    del fields["currency"], fields["offer_id"]
+    server.replies = [Reply(envelope({"data": [{"Stat": fields}], "pageCount": 1}))]
+    (row,) = ask(server, tmp_path, currency="GBP").rows
+    assert isinstance(row, ConversionRow)
+    assert (row.currency, row.offer_id) == ("GBP", None)
+
+
 def test_the_networks_side_has_another_key_and_report(server: FakeServer, tmp_path: Path) -> None:
     server.answer = FakeTune([conversion(1)])
     (row,) = ask(server, tmp_path, options={"side": "network"}).rows

@@ -141,6 +141,19 @@ def test_a_day_beyond_the_reach_back_is_an_error_and_never_an_empty_batch(
     assert revenue(lake) == before
 
 
+def test_the_log_tells_how_far_an_import_has_come(
+    import_days: Import, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.faults.add("not_json", times=1)
+    with caplog.at_level(logging.INFO):
+        import_days(DAY - timedelta(days=1), DAY, NEXT)
+
+    lines = [record.message for record in caplog.records if record.name == LOG.name]
+    assert sorted(line[line.index("(") : line.index(")") + 1] for line in lines) == ["(1 of 3)", "(2 of 3)", "(3 of 3)"]
+    assert sum(": failed: " in line for line in lines) == 1
+    assert sum("2 rows of partner_revenue, " in line for line in lines) == 2
+
+
 def test_one_bad_day_does_not_hold_up_the_others(lake: Lake, import_days: Import, simulator: Simulator) -> None:
     simulator.faults.add("not_json", times=1)
 
