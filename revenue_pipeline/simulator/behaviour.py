@@ -143,9 +143,14 @@ CHANNELS = Weighted(
     (18, Channel("meta", ("meta-201", "meta-202"), 60, "EUR")),
     (15, Channel("google", ("g-301", "g-302"), 50)),
 )
-GAME_SELLERS: Weighted[str | None] = Weighted((180, "applovin_max"), (14, "acme"), (4, "house_ads"), (2, None))
+GAME_SELLERS: Weighted[str | None] = Weighted(
+    *((84, "applovin_max"), (40, "admob"), (28, "levelplay"), (18, "unity_ads"), (10, "meta_audience_network")),
+    *((14, "acme"), (4, "house_ads"), (2, None)),
+)
 NEWS_SELLERS: Weighted[str | None] = Weighted((97, "acme"), (3, "house_ads"))
-ESTIMATE_CURRENCIES: dict[str | None, str] = {"acme": "EUR"}  # the others estimate in USD
+ESTIMATE_CURRENCIES: dict[str | None, str] = {"acme": "EUR", "admob": "EUR"}  # the others estimate in USD
+PAID_DIGITS = {"acme": 9}  # what a partner pays is exact to so many digits, for the others to
+USUAL_PAID_DIGITS = 6
 PAID_PERMILLE: dict[str | None, int] = {
     "banner": 970,
     "inter": 1040,
@@ -290,6 +295,7 @@ class DayLog:
         known = rng.random() >= 0.01
         event = self._add("ad_impression", moment + 800, user, unit, known=known, **ad, **estimate)
         paid = nanos * PAID_PERMILLE[unit.ad_format] * (850 + int(rng.random() * 301)) // 1_000_000
+        paid -= paid % 10 ** (9 - PAID_DIGITS.get(ad["partner"], USUAL_PAID_DIGITS))
         self.impressions.append(Impression(event, paid if rng.random() >= 0.01 else None))
         if rng.random() < unit.click_rate:
             self._add("ad_click", moment + 3_000, user, unit, is_automated=False, **ad)

@@ -61,9 +61,9 @@ class Call:
         """The parameters by name, the last of each; in the order of the query."""
         return dict(self.parameters)
 
-    def reported(self, partner: str, day: date) -> list[ReportRow]:
-        """The partner's rows for one of its days, at the age the day has today."""
-        rows = self.world.reported(partner, day, (self.today - day).days)
+    def reported(self, partner: str, day: date, by_user: bool = False) -> list[ReportRow]:
+        """The partner's rows for one of its days, at the age the day has today; those of users if asked for."""
+        rows = self.world.reported(partner, day, (self.today - day).days, by_user)
         if "empty" in self.faults:
             return []
         if "vanished_rows" in self.faults:

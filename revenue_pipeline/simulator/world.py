@@ -5,17 +5,27 @@ purpose has a random stream of its own, and every amount is integer arithmetic.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from revenue_pipeline.simulator.behaviour import APPS, DayLog, Event, Impression, User, money, starter
+from revenue_pipeline.simulator.behaviour import (
+    APPS,
+    PAID_DIGITS,
+    USUAL_PAID_DIGITS,
+    DayLog,
+    Event,
+    Impression,
+    User,
+    money,
+    starter,
+)
 from revenue_pipeline.simulator.messages import Messages
 
 LIFETIME_DAYS = 60  # nobody comes back later; people from this long before the first day are still around on it
@@ -30,6 +40,11 @@ class Partner(NamedTuple):
     timezone: ZoneInfo
     currency: str
     grain: Sequence[str]
+
+    @property
+    def digits(self) -> int:
+        """How many digits its amounts have."""
+        return PAID_DIGITS.get(self.name, USUAL_PAID_DIGITS)
 
 
 class ReportRow(NamedTuple):
@@ -61,11 +76,18 @@ class Cost(NamedTuple):
     installs: int
 
 
+UTC, PACIFIC = ZoneInfo("UTC"), ZoneInfo("America/Los_Angeles")
+BY_UNIT = ("app_id", "platform", "country", "ad_unit_id")
+BY_FORMAT = ("app_id", "platform", "country", "ad_format", "ad_unit_id")
 PARTNERS = {
     partner.name: partner
     for partner in (
-        Partner("applovin_max", ZoneInfo("UTC"), "USD", ("app_id", "platform", "country", "ad_format", "ad_unit_id")),
-        Partner("acme", ZoneInfo("America/Los_Angeles"), "EUR", ("app_id", "user_id")),
+        Partner("applovin_max", UTC, "USD", BY_FORMAT),
+        Partner("admob", PACIFIC, "EUR", BY_FORMAT),
+        Partner("levelplay", UTC, "USD", BY_FORMAT),
+        Partner("unity_ads", UTC, "USD", BY_UNIT),
+        Partner("meta_audience_network", PACIFIC, "USD", BY_UNIT),
+        Partner("acme", PACIFIC, "EUR", ("app_id", "user_id")),
     )
 }
 UNSEEN_AD_UNIT = "game-ios-banner-old"  # still in an app version whose SDK sends no events
@@ -85,6 +107,7 @@ class World:
         self.messages = Messages(seed, first_day, last_day, self.starters)
         self._starters = lru_cache(maxsize=2 * LIFETIME_DAYS)(self._make_starters)
         self._happened = lru_cache(maxsize=4)(self._let_happen)  # a day of events is large: keep what neighbours need
+        self._earned = lru_cache(maxsize=64)(self._earn)
         self._settled = lru_cache(maxsize=None)(self._settle)
 
     def days(self) -> list[date]:
@@ -136,26 +159,27 @@ class World:
         swing = abs(day.toordinal() % 120 - 60)  # up for two months, down for two
         return money(1_060_000 + 800 * swing + self._stream(day, "exchange rate").randrange(-900, 901), 6)
 
-    def final_report(self, partner: str, report_date: date) -> list[ReportRow]:
-        """What the partner says in the end about its own calendar day, in its currency, by key."""
-        return list(self._settled(partner, report_date))
+    def final_report(self, partner: str, report_date: date, by_user: bool = False) -> list[ReportRow]:
+        """What the partner says in the end about its own calendar day, in its currency, by key, or by key and user."""
+        return list(self._settled(partner, report_date, by_user))
 
-    def reported(self, partner: str, report_date: date, age_days: int) -> list[ReportRow]:
+    def reported(self, partner: str, report_date: date, age_days: int, by_user: bool = False) -> list[ReportRow]:
         """What the partner says when the day is `age_days` old: a part on the day and the next, then the final report.
 
         A key never shrinks or disappears as the day ages.
         """
         if age_days < 0:
             return []
-        final = self.final_report(partner, report_date)
+        final = self.final_report(partner, report_date, by_user)
         if age_days >= 2:
             return final
+        digits = PARTNERS[partner].digits
         rng, rows = self._stream(report_date, f"{partner} while young"), []
         for row in final:
             rank, shares = rng.random(), (rng.randrange(600, 701), rng.randrange(960, 991))  # per mille
             impressions = (row.impressions * shares[age_days] + 500) // 1000
             if impressions and rank >= (0.15, 0.02)[age_days]:
-                revenue = money(int(row.revenue.scaleb(9)) * shares[age_days] // 1000)
+                revenue = money(int(row.revenue.scaleb(digits)) * shares[age_days] // 1000, digits)
                 rows.append(row._replace(impressions=impressions, revenue=revenue))
         return rows
 
@@ -165,7 +189,7 @@ class World:
             return []
         impressions = self._stream(report_date, "unseen").randrange(20, 60)
         key = ("acme_ios", "ios", "US", "banner", UNSEEN_AD_UNIT, None)
-        return [ReportRow(*key, impressions, money(impressions * 410_307))]
+        return [ReportRow(*key, impressions, money(impressions * 410, 6))]
 
     def _stream(self, day: date, purpose: str) -> Random:
         return Random(f"{self.seed}:{day}:{purpose}")  # noqa: S311  a world to try things in, nothing secret
@@ -200,24 +224,44 @@ class World:
             else:
                 yield event, (1,) if luck < 0.01 else (2,) if luck < 0.015 else (0, 0) if luck < 0.018 else (0, 1)
 
-    def _settle(self, name: str, report_date: date) -> Sequence[ReportRow]:
+    def _earn(self, day: date) -> Mapping[tuple[str | None, date], Mapping[ReportRow, Sequence[int]]]:
+        """What was counted and paid on a UTC day, by partner and its own day: in full detail, with all ids ours."""
+        totals: dict[tuple[str | None, date], dict[ReportRow, list[int]]] = defaultdict(
+            lambda: defaultdict(lambda: [0, 0])
+        )
+        for event, paid_nanos in self.impressions(day):
+            if event.partner in PARTNERS and paid_nanos is not None:
+                own_day = event.event_time.astimezone(PARTNERS[event.partner].timezone).date()
+                key = ReportRow(*(getattr(event, column) for column in ReportRow._fields[:6]))
+                total = totals[event.partner, own_day][key]
+                total[0] += 1
+                total[1] += paid_nanos
+        return totals
+
+    def _settle(self, name: str, report_date: date, by_user: bool) -> Sequence[ReportRow]:
         partner = PARTNERS[name]
         start, end = (
             datetime.combine(day, time(), partner.timezone).astimezone(timezone.utc)
             for day in (report_date, report_date + ONE_DAY)
         )
+        columns = {*partner.grain, "user_id"} if by_user else set(partner.grain)
+        outside: dict[str, Any] = {column: None for column in ReportRow._fields[:6] if column not in columns}
         totals: dict[ReportRow, list[int]] = defaultdict(lambda: [0, 0])  # keyed by rows without numbers
         for day in sorted({start.date(), (end - timedelta(microseconds=1)).date()}):
-            for event, paid_nanos in self.impressions(day):
-                if event.partner == name and paid_nanos is not None and start <= event.event_time < end:
-                    total = totals[ReportRow(**{column: getattr(event, column) for column in partner.grain})]
-                    total[0] += 1
-                    total[1] += paid_nanos
+            for key, (impressions, nanos) in self._earned(day).get((name, report_date), {}).items():
+                total = totals[key._replace(**outside)]
+                total[0] += impressions
+                total[1] += nanos
         rows = [
-            key._replace(user_id=_partner_user_id(key.user_id), impressions=impressions, revenue=money(nanos))
+            key._replace(
+                user_id=_partner_user_id(key.user_id),
+                impressions=impressions,
+                revenue=money(nanos // 10 ** (9 - partner.digits), partner.digits),
+            )
             for key, (impressions, nanos) in totals.items()
         ]
-        return sorted([*rows, *self.unseen(name, report_date)], key=lambda row: [text or "" for text in row[:6]])
+        unseen = [] if by_user else self.unseen(name, report_date)
+        return sorted([*rows, *unseen], key=lambda row: [text or "" for text in row[:6]])
 
 
 def _partner_user_id(user_id: str | None) -> str | None:

@@ -49,7 +49,7 @@ def test_this_very_world() -> None:
     assert event.revenue == Decimal("0.000608760")
     assert len(world.events(DAY)) == 819
     assert sum(cost.cost for cost in world.costs(DAY)) == Decimal("16.13")
-    assert sum(row.revenue for row in world.final_report("applovin_max", DAY)) == Decimal("1.210660553")
+    assert sum(row.revenue for row in world.final_report("applovin_max", DAY)) == Decimal("0.661949")
 
 
 def test_the_usual_size() -> None:
@@ -111,7 +111,8 @@ def test_the_blemishes_of_real_events(world: World) -> None:
     assert 0 < sum(i.event.user_id is None for i in impressions) < 0.03 * total
     assert 0 < sum(i.paid_nanos is None for i in impressions) < 0.03 * total
     assert 0 < sum(i.event.partner == "house_ads" for i in impressions) < 0.06 * total
-    assert {i.event.currency for i in impressions if i.event.partner == "acme"} == {"EUR", None}
+    assert {i.event.currency for i in impressions if i.event.partner in {"acme", "admob"}} == {"EUR", None}
+    assert all(i.paid_nanos % 1000 == 0 for i in impressions if i.event.partner != "acme" and i.paid_nanos is not None)
 
 
 def test_no_amount_is_a_float(world: World) -> None:
@@ -124,7 +125,8 @@ def test_no_amount_is_a_float(world: World) -> None:
 
 @pytest.mark.parametrize("partner", PARTNERS)
 def test_the_final_report_is_what_the_impressions_of_the_partners_own_day_earned(world: World, partner: str) -> None:
-    zone = ZoneInfo({"applovin_max": "UTC", "acme": "America/Los_Angeles"}[partner])
+    pacific = partner in {"acme", "admob", "meta_audience_network"}
+    zone = ZoneInfo("America/Los_Angeles" if pacific else "UTC")
     counted = [
         (event, paid)
         for day in world.days()
@@ -138,6 +140,10 @@ def test_the_final_report_is_what_the_impressions_of_the_partners_own_day_earned
     )
     assert sum(row.impressions for row in report) == len(counted) + sum(row.impressions for row in unseen)
     assert len({row[:6] for row in report}) == len(report)
+    by_user = world.final_report(partner, DAY, by_user=True)
+    assert sum(row.revenue for row in by_user) == sum(row.revenue for row in report) - sum(r.revenue for r in unseen)
+    assert sum(row.impressions for row in by_user) == len(counted)
+    assert any(row.user_id for row in by_user)
 
 
 def test_estimates_are_a_few_percent_off_and_differently_for_each_format() -> None:
@@ -163,6 +169,17 @@ def test_rows_have_the_grain_of_their_partner(world: World) -> None:
     known = {event.user_id for day in world.days() for event in world.events(day)}
     strangers = {row.user_id for row in acme} - known
     assert all(user_id and user_id.startswith("device-") for user_id in strangers)
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_amounts_have_the_digits_of_their_partner(world: World, partner: str) -> None:
+    exponents = {
+        row.revenue.as_tuple().exponent
+        for age in (0, 1, 2)
+        for by_user in (False, True)
+        for row in world.reported(partner, DAY, age, by_user)
+    }
+    assert exponents == {-9 if partner == "acme" else -6}
 
 
 def test_one_ad_unit_earns_although_no_event_was_seen(world: World) -> None:
