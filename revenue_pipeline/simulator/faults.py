@@ -14,6 +14,8 @@ REFUSALS = {
     "error_in_body": "HTTP 200 whose body says that it failed, with code `value` (default 500)",
     "not_json": "HTTP 200 with the HTML page of some proxy in the way",
     "window_refused": "the partner's refusal of days beyond its reach-back, whatever the days",
+    "not_found": "404 with the text of a gateway, which says nothing of data",
+    "no_content": "204, with nothing in it",
 }
 FAULTS = REFUSALS | {
     "slow": "the answer comes after `value` seconds (default 5)",
@@ -29,6 +31,11 @@ FAULTS = REFUSALS | {
     "status_told": "Everflow: the affiliate's conversions have a status",
     "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
     "restated": "all revenue is `value` percent (default 3) more than it was",
+    "cut_file": "a file ends in its middle, and nothing says so but the file itself",
+    "headings_drift": "the headings of a file are in upper case, with spaces where there were none",
+    "no_such_app": "the partner knows none of the apps",
+    "unknown_revenue": "the first impression of each user-level file has a revenue of -1, as before 2022",
+    "only_basic_file": "of a user-level report only the file without the estimates for Meta's ads is there",
 }
 
 
@@ -36,7 +43,8 @@ FAULTS = REFUSALS | {
 class Fault:
     """A fault that is switched on: for `partner` and credential `key` (None: all), for `times` calls (None: always).
 
-    `value` means what the fault's line in `FAULTS` says; `calls` counts how often it has acted.
+    `path`: only for calls whose path, after the partner's prefix, begins so. `value` means what the fault's line in
+    `FAULTS` says; `calls` counts how often it has acted.
     """
 
     name: str
@@ -44,7 +52,13 @@ class Fault:
     times: int | None = None
     value: float | None = None
     key: str | None = None
+    path: str = ""
     calls: int = 0
+
+    def concerns(self, partner: str, key: str | None, path: str) -> bool:
+        """Whether it acts on such a call, and has not acted often enough."""
+        is_here = self.partner in {None, partner} and self.key in {None, key} and path.startswith(self.path)
+        return is_here and self.calls != self.times
 
     def amount(self, default: float) -> float:
         """The fault's `value`, or the default."""
@@ -69,12 +83,13 @@ class Faults:
         *,
         value: float | None = None,
         key: str | None = None,
+        path: str = "",
     ) -> None:
         """Switch a fault on; of several refusals, the one added first acts until its calls are used up."""
         if name not in FAULTS:
             raise ValueError(f"unknown fault {name!r}; there are {', '.join(FAULTS)}")
         with self._lock:
-            self._faults.append(Fault(name, partner, times, value, key))
+            self._faults.append(Fault(name, partner, times, value, key, path))
 
     def clear(self) -> None:
         """Switch all faults off."""
@@ -86,13 +101,14 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def take(self, partner: str, key: str | None) -> Mapping[str, Fault]:
+    def take(self, partner: str, key: str | None, path: str) -> Mapping[str, Fault]:
         """The faults that act on a call of the partner with this credential, by name; each use is counted."""
         acting: dict[str, Fault] = {}
         with self._lock:
             for fault in self._faults:
-                concerned = fault.partner in {None, partner} and fault.key in {None, key} and fault.calls != fault.times
-                if concerned and not (fault.name in REFUSALS and REFUSALS.keys() & acting.keys()):
+                if fault.concerns(partner, key, path) and not (
+                    fault.name in REFUSALS and REFUSALS.keys() & acting.keys()
+                ):
                     acting.setdefault(fault.name, fault)
             if REFUSALS.keys() & acting.keys():  # a refused call uses up nothing of what would change a good answer
                 acting = {name: fault for name, fault in acting.items() if name in REFUSALS or name == "slow"}

@@ -1,7 +1,7 @@
 """The partners' APIs over real HTTP on this machine, answering from one generated world.
 
-`/_faults` switches faults: GET lists them, POST `{"name": …, "partner": …, "times": …, "value": …, "key": …}` adds one,
-DELETE clears them.
+`/_faults` switches faults: GET lists them, DELETE clears them, POST adds one: `{"name": …, "partner": …, "times": …,
+"value": …, "key": …, "path": …}`.
 """
 
 import contextlib
@@ -28,6 +28,8 @@ _REFUSE: Mapping[str, Callable[[Fault, Counterpart, str | None], Answer]] = {
     "error_in_body": lambda fault, partner, _: partner.failure_in_body(int(fault.amount(500))),
     "not_json": lambda *_: Answer(200, b"<html><body><h1>Please try again</h1></body></html>", "text/html"),
     "window_refused": lambda _, partner, __: partner.refuse_window(),
+    "not_found": lambda *_: Answer.text(404, "No route here"),
+    "no_content": lambda *_: Answer(204, b""),
 }
 
 
@@ -81,9 +83,9 @@ class Simulator:
                 parameters = parse_qsl(url.query, keep_blank_values=True)
                 kept = [(name, value) for name, value in parameters if name not in counterpart.secrets]
                 self.requests.append(f"{url.path}?{urlencode(kept, safe=',:')}")
-                faults = self.faults.take(counterpart.name, counterpart.credential(dict(parameters), headers))
                 today = self.today or datetime.now(timezone.utc).date()
                 path = url.path.removeprefix(counterpart.prefix)
+                faults = self.faults.take(counterpart.name, counterpart.credential(dict(parameters), headers), path)
                 return _partner_answer(
                     counterpart, Call(method, path, parameters, headers, body, today, self._world, faults)
                 )
