@@ -233,7 +233,7 @@ class AppLovinMax(Connector):
         if answer.status != 200:
             raise self._or_beyond_reach_back(http.refusal(answer), answer, day)
         reply = answer.json()
-        status = reply.get("status", 200) if isinstance(reply, dict) else 200
+        status = reply.get("status", reply.get("code", 200)) if isinstance(reply, dict) else 200
         if status not in (200, "200"):
             raise self._or_beyond_reach_back(http.refusal(answer, _whole_number(status)), answer, day)
         return self._url_in(reply, app, day, http)

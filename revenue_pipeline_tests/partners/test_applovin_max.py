@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from revenue_pipeline.partners.applovin_max import AppLovinMax
 from revenue_pipeline.partners.archive import Archive
@@ -324,3 +326,288 @@ def test_a_passing_trouble_on_the_second_page_changes_nothing(
     server.answer = lambda request: trouble if len(server.requests) == 2 else fake(request)
     assert len(ask(server, tmp_path, options=IMPATIENT if trouble.delay else QUICK).rows) == 4
     assert [request.query["offset"] for request in server.requests] == ["0", "2", "2", "4"]
+
+
+# --- user-level ------------------------------------------------------------------------------------------------------
+
+SIGNATURE = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+SUMS = """Ad Unit ID,Placement,IDFA,IDFV,User Id,Impressions,Revenue
+b1,,A-1,V-1,ann,12,0.012345
+b1,shop,A-1,V-1,ann,1,0.000001
+i1,,,V-2,,3,0.5
+"""
+_HEADINGS = (
+    *("Date", "Ad Unit ID", "Ad Unit Name", "Waterfall", "Ad Format", "Placement", "Country", "Device Type"),
+    *("IDFA", "IDFV", "User Id", "Revenue", "Ad Placement", "Network", "Custom Data"),
+)
+_CUSTOM = '"{""level"": 3, ""a"": ""b""}"'
+_SHOWN = f"15:53:07.39,b1,Banner,Default,BANNER,,us,PHONE,,V-1,ann,0.000123,,ADMOB_BIDDING,{_CUSTOM}"
+IMPRESSIONS = f"""{",".join(_HEADINGS)}
+2026-10-05 {_SHOWN}
+2026-10-05 {_SHOWN}
+2026-10-05 23:59:59.99,i1,Inter,Default,INTER,,de,TABLET,,V-2,,0.01,,UNITY_BIDDING,
+"""
+IOS = {"platform": "ios", "application": "com.acme.game"}
+ANDROID = {"platform": "android", "store_id": "com.acme.game"}
+
+
+class FakeUsers:
+    """userAdRevenueReport as documented, and the storage its addresses point to."""
+
+    def __init__(self, files: FakeServer, sums: str = SUMS, impressions: str = IMPRESSIONS, **reply: Any) -> None:
+        self.files = files
+        self.reply = reply
+        files.answer = lambda request: Reply(impressions if request.path.endswith("impressions") else sums)
+
+    def __call__(self, request: Request) -> Reply:
+        assert request.path == "/max/userAdRevenueReport"
+        kind = {"true": "sums", "false": "impressions"}[request.query["aggregated"]]
+        url = f"{self.files.url}/full-{kind}?X-Amz-Signature={SIGNATURE}&X-Amz-Expires=3600"
+        names = {"url": url.replace("full", "basic"), "ad_revenue_report_url": url, "status": 200, **self.reply}
+        reply = {name: value for name, value in names.items() if value is not None}
+        return Reply(json.dumps(reply).replace("/", "\\/").encode())
+
+
+def ask_users(
+    server: FakeServer,
+    folder: Path,
+    grain: tuple[str, ...] = ("app_id", "platform", "ad_unit_id"),
+    day: date = DAY,
+    apps: list[dict[str, str]] | None = None,
+    **options: str,
+) -> Import:
+    set_up = account(server.url, granularity="user_level", grain=grain, options={"apps": apps or [IOS], **options})
+    return import_day(AppLovinMax(set_up), day, max(day, AS_OF) if day == DAY else day, Archive(folder), QUICK)
+
+
+def refused_users(server: FakeServer, folder: Path, **changes: Any) -> PartnerError:
+    with pytest.raises(PartnerError) as caught:
+        ask_users(server, folder, **changes)
+    return caught.value
+
+
+def told(batch: Import) -> list[tuple[str | None, str | None, int | None, Decimal]]:
+    rows = [row for row in batch.rows if isinstance(row, RevenueRow)]
+    return [(row.user_id, row.ad_unit_id, row.impressions, row.revenue) for row in rows]
+
+
+def test_the_sums_of_users(server: FakeServer, other_server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeUsers(other_server)
+    batch = ask_users(server, tmp_path)
+    assert sorted(told(batch), key=str) == [
+        ("ann", "b1", 1, Decimal("0.000001")),
+        ("ann", "b1", 12, Decimal("0.012345")),
+        (None, "i1", 3, Decimal("0.5")),
+    ]
+    assert {(row.app_id, row.platform, row.country) for row in batch.rows if isinstance(row, RevenueRow)} == {
+        ("com.acme.game", "ios", None)
+    }
+    assert server.requests[0].query == {
+        "api_key": SECRET,
+        "date": "2026-10-05",
+        "platform": "ios",
+        "application": "com.acme.game",
+        "aggregated": "true",
+    }
+    assert batch.warnings == ()
+
+
+def test_equal_impressions_are_as_many_impressions(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    server.answer = FakeUsers(other_server)
+    batch = ask_users(server, tmp_path, grain=("app_id", "country", "ad_format", "ad_unit_id"))
+    assert server.requests[0].query["aggregated"] == "false"
+    assert told(batch) == [
+        (None, "i1", 1, Decimal("0.01")),
+        ("ann", "b1", 1, Decimal("0.000123")),
+        ("ann", "b1", 1, Decimal("0.000123")),
+    ]
+    assert {(row.country, row.ad_format) for row in batch.rows if isinstance(row, RevenueRow)} == {
+        ("US", "banner"),
+        ("DE", "inter"),
+    }
+
+
+def test_every_app_is_asked_for_as_it_is_named(server: FakeServer, other_server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeUsers(other_server)
+    numbered = {"platform": "ios", "store_id": "1207472156"}
+    batch = ask_users(server, tmp_path, apps=[IOS, ANDROID, numbered])
+    asked = [(r.query["platform"], r.query.get("application"), r.query.get("store_id")) for r in server.requests]
+    assert asked == [
+        ("ios", "com.acme.game", None),
+        ("android", None, "com.acme.game"),
+        ("ios", None, "1207472156"),
+    ]
+    apps = [(row.app_id, row.platform) for row in batch.rows if isinstance(row, RevenueRow)]
+    assert len(apps) == 9
+    assert set(apps) == {("com.acme.game", "ios"), ("com.acme.game", "android"), ("1207472156", "ios")}
+
+
+def test_the_user_may_be_a_device(server: FakeServer, other_server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeUsers(other_server)
+    assert {user for user, *_ in told(ask_users(server, tmp_path, user="idfv"))} == {"V-1", "V-2"}
+
+
+@pytest.mark.parametrize("heading", ["User ID", "user_id", "USER ID", " User Id "])
+def test_headings_are_spelled_in_many_ways(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, heading: str
+) -> None:
+    server.answer = FakeUsers(other_server, sums="\ufeff" + SUMS.replace("User Id", heading))
+    assert {user for user, *_ in told(ask_users(server, tmp_path))} == {"ann", None}
+
+
+def test_the_storage_gets_no_credentials_and_nobody_is_shown_the_signature(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    server.answer = FakeUsers(other_server)
+    batch = ask_users(server, tmp_path)
+    (asked,) = other_server.requests
+    assert asked.query == {"X-Amz-Signature": SIGNATURE, "X-Amz-Expires": "3600"}
+    assert SECRET not in str(asked.headers)
+    kept = b"".join(gzip.decompress(path.read_bytes()) for path in sorted(batch.archive.glob("*.gz"))).decode()
+    assert "ad_revenue_report_url" in kept
+    assert SUMS in kept
+    assert SIGNATURE not in kept + (batch.archive / "requests.ndjson").read_text()
+
+
+def test_a_storage_that_refuses_fails_the_day_and_shows_no_signature(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    server.answer = FakeUsers(other_server)
+    other_server.answer = lambda _: Reply(f"<Error>Request has expired: {SIGNATURE}</Error>", status=403)
+    error = refused_users(server, tmp_path)
+    assert "<Error>Request has expired: ***</Error>" in error.cause
+    assert SIGNATURE not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "warns"),
+    [
+        ("No Mediation App Id found for platform: ios", True),
+        ("Data does not exist for specified date", False),
+        ('{"code": 404, "message": "No data for the date 2026-10-05"}', False),
+    ],
+)
+def test_404_with_such_a_text_is_an_app_without_revenue(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, text: str, warns: bool
+) -> None:
+    users = FakeUsers(other_server)
+    server.answer = lambda request: Reply(text, status=404) if request.query["platform"] == "ios" else users(request)
+    batch = ask_users(server, tmp_path, apps=[IOS, ANDROID])
+    assert len(batch.rows) == 3
+    assert bool(batch.warnings) == warns
+    assert ask_users(server, tmp_path).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        (Reply("No route here", status=404), "the partner refused the request (HTTP 404): 'No route here'"),
+        (Reply("<html>404 Not Found</html>", status=404), "the partner refused the request (HTTP 404)"),
+        (Reply("Data does not exist for specified date", status=400), "the partner refused the request (HTTP 400)"),
+        (Reply({"status": 404, "message": "Not found"}), "the partner refused the request (HTTP 200 with code 404)"),
+        (Reply({"status": 500}), "the partner's side failed (HTTP 200 with code 500)"),
+        (Reply({"status": "error"}), "the partner's side failed (HTTP 200 with code 500)"),
+        (Reply({"status": 401, "message": SECRET}), "the partner refused the credentials (HTTP 200 with code 401)"),
+        (Reply({}), "no address of a file"),
+        (Reply([]), "no address of a file"),
+        (Reply({"status": 200, "ad_revenue_report_url": 7}), "no address of a file"),
+        (Reply({"status": 200, "ad_revenue_report_url": "report.csv"}), "'report.csv' as the address of a file"),
+        (Reply(status=204), "the partner refused the request (HTTP 204)"),
+    ],
+)
+def test_what_gives_no_address_is_never_an_app_without_revenue(
+    server: FakeServer, tmp_path: Path, reply: Reply, what: str
+) -> None:
+    server.replies = [reply]
+    error = refused_users(server, tmp_path)
+    assert what in error.cause
+    assert SECRET not in str(error)
+
+
+def test_the_window_holds_for_users_too(server: FakeServer, tmp_path: Path) -> None:
+    server.replies = [Reply("Request window must be within the last 45 days", status=400)]
+    assert "only the last 45 days" in refused_users(server, tmp_path).cause
+
+
+def test_the_basic_file_will_do_but_lacks_something(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    server.answer = FakeUsers(other_server, ad_revenue_report_url=None)
+    batch = ask_users(server, tmp_path)
+    assert other_server.requests[0].path == "/basic-sums"
+    assert batch.warnings == ("The file of com.acme.game on ios lacks what AppLovin estimates for Meta's ads.",)
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("", "no headings"),
+        ("<html>Sign in</html>", "no column ad_unit_id among html_sign_in_html"),
+        (SUMS.replace("Revenue", "Earnings"), "no column revenue among"),
+        (SUMS.replace("Impressions", "Views"), "no column impressions among"),
+        (SUMS.replace("User Id", "Player"), "no column user_id among"),
+        (SUMS.replace("Ad Unit ID", "Unit"), "no column ad_unit_id among"),
+        (SUMS.replace("Placement", "User Id"), "one of them twice"),
+        (SUMS[: SUMS.index(",3,0.5")], "line 4 has 5 values under 7 headings"),
+        (SUMS + 'b1,,,,"ann', "unexpected end of data"),
+        (SUMS.replace("0.012345", "0,012345"), "line 2 has 8 values under 7 headings"),
+        (SUMS.replace("0.012345", "n/a"), "'n/a' is not an amount of money"),
+        (SUMS.replace("0.012345", ""), "'' is not an amount of money"),
+        (SUMS.replace("ann,12", "ann,many"), "'many' is not an amount of money"),
+    ],
+)
+def test_a_file_that_is_not_as_documented_is_an_error(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, file: str, what: str
+) -> None:
+    server.answer = FakeUsers(other_server, sums=file)
+    error = refused_users(server, tmp_path)
+    assert what in error.cause
+    assert "in the file of com.acme.game on ios" in error.cause
+
+
+def test_impressions_of_another_day_are_an_error(server: FakeServer, other_server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeUsers(other_server, impressions=IMPRESSIONS.replace("2026-10-05 23", "2026-10-04 23"))
+    assert "impressions of another day" in refused_users(server, tmp_path, grain=("country",)).cause
+
+
+def test_a_file_with_headings_only_is_an_app_without_revenue(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    server.answer = FakeUsers(other_server, sums=SUMS.partition("\n")[0] + "\n")
+    assert ask_users(server, tmp_path).rows == ()
+
+
+def test_an_unknown_revenue_counts_as_nothing_only_while_it_was_written_so(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path
+) -> None:
+    old = date(2022, 1, 10)
+    file = IMPRESSIONS.replace("0.000123", "-1").replace("0.01,", "-0.5,")
+    server.answer = FakeUsers(other_server, impressions=file.replace("2026-10-05", "2022-01-10"))
+    batch = ask_users(server, tmp_path, grain=("app_id",), day=old)
+    assert sorted(paid for *_, paid in told(batch)) == [Decimal("-0.5"), 0, 0]  # by impressions, where alone it shows
+    assert batch.warnings == ("2 impressions of com.acme.game on ios have an unknown revenue, counted as 0.",)
+    server.answer = FakeUsers(other_server, impressions=file)
+    since = ask_users(server, tmp_path, grain=("country",))
+    assert sorted(paid for *_, paid in told(since)) == [-1, -1, Decimal("-0.5")]
+    assert since.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "what"),
+    [
+        ({}, ("apps",), "missing: user-level revenue is asked for app by app"),
+        ({"apps": [IOS, IOS]}, ("apps",), "named twice"),
+        ({"apps": [{"platform": "ios"}]}, ("apps", 0), "give either application or store_id"),
+        ({"apps": [{**IOS, "store_id": "1"}]}, ("apps", 0), "give either application or store_id"),
+        ({"apps": [{**IOS, "platform": "web"}]}, ("apps", 0, "platform"), "'android', 'fireos' or 'ios'"),
+        ({"apps": [IOS], "user": "email"}, ("user",), "'user_id', 'idfv' or 'idfa'"),
+    ],
+)
+def test_options_that_cannot_work_name_their_key(options: dict[str, Any], where: tuple[object, ...], what: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AppLovinMax(account("", granularity="user_level", options=options))
+    (mistake,) = caught.value.errors()
+    assert mistake["loc"] == where
+    assert what in mistake["msg"]

@@ -1,0 +1,302 @@
+"""The ad networks end to end, over HTTP to the simulator: what is booked is what the world says, to the last digit, and
+whatever goes wrong leaves the booked day as it was and shows no secret.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from revenue_pipeline.partners.http import HttpOptions
+from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
+from revenue_pipeline.settings import Settings
+from revenue_pipeline.simulator import Simulator, World
+from revenue_pipeline.simulator.applovin_max import PACKAGES
+from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
+
+AS_OF = DAY + timedelta(days=2)
+ALL = ("app_id", "platform", "country", "ad_format", "ad_unit_id")
+
+
+@dataclass(frozen=True)
+class Network:
+    """An account at a simulated network, whose rows get our ids."""
+
+    connector: str
+    prefix: str
+    credentials: tuple[str, ...]
+    grain: tuple[str, ...] = ALL
+    granularity: str = "aggregated"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    currency: str = "USD"
+
+    def secret(self, credential: str) -> str:
+        return f"planted/{self.connector}+{credential}=0123456789"
+
+    def settings(self, url: str, lake: Lake, folder: Path) -> Settings:
+        partner = {
+            "connector": self.connector,
+            "granularity": self.granularity,
+            "grain": list(self.grain),
+            "base_url": f"{url}{self.prefix}",
+            "credentials": {name: {"env": name.upper()} for name in self.credentials},
+            "options": {name: _at(value, url) for name, value in self.options.items()},
+            "ids": self.ids,
+        }
+        storage = {"landing": str(lake.landing), "archive": folder / "archive"}
+        document = {"start_date": "2026-10-01", "storage": storage, "partners": {"net": partner}}
+        secrets = {name.upper(): SecretStr(self.secret(name)) for name in self.credentials}
+        return Settings.model_validate(document).model_copy(update={"secrets": secrets})
+
+    def expected(self, world: World, day: date, age: int = 2) -> dict[tuple[str | None, ...], tuple[int, Decimal]]:
+        """What the world says, by the account's key and with our ids."""
+        by_user = self.granularity == "user_level"
+        totals: dict[tuple[str | None, ...], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+        for row in world.reported(self.connector, day, age, by_user):
+            key = tuple(getattr(row, column) for column in self.grain)
+            user_id = None if row.user_id is None or row.user_id.startswith("device-") else row.user_id
+            impressions, revenue = totals[(*key, user_id)]
+            totals[(*key, user_id)] = (impressions + row.impressions, revenue + row.revenue)
+        return totals
+
+
+def _at(value: Any, url: str) -> Any:
+    return value.replace("SIMULATOR", url) if isinstance(value, str) else value
+
+
+MAX_IDS = {"app_id": {package: app_id for app_id, package in PACKAGES.items()}}
+MAX_APPS = [
+    {"platform": "ios", "application": "com.acme.game"},
+    {"platform": "ios", "application": "com.acme.puzzle"},
+    {"platform": "android", "store_id": "com.acme.puzzle"},
+]
+MAX = Network("applovin_max", "/applovin", ("api_key",), ids=MAX_IDS)
+MAX_USERS = Network(
+    "applovin_max",
+    "/applovin",
+    ("api_key",),
+    grain=("app_id", "platform", "ad_unit_id"),
+    granularity="user_level",
+    options={"apps": MAX_APPS},
+    ids=MAX_IDS,
+)
+MAX_IMPRESSIONS = Network(
+    "applovin_max", "/applovin", ("api_key",), granularity="user_level", options={"apps": MAX_APPS}, ids=MAX_IDS
+)
+NETWORKS = {"MAX": MAX, "MAX users": MAX_USERS, "MAX impressions": MAX_IMPRESSIONS}
+every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(first_day=DAY - timedelta(days=2), last_day=DAY + timedelta(days=1), scale=0.03)
+
+
+@pytest.fixture
+def simulator(world: World) -> Iterator[Simulator]:
+    with Simulator(world, today=AS_OF) as simulator:
+        yield simulator
+
+
+class Books:
+    """Imports days of a network and tells what is booked."""
+
+    def __init__(self, lake: Lake, simulator: Simulator, folder: Path, log: pytest.LogCaptureFixture) -> None:
+        self.lake, self.simulator, self.folder, self._log = lake, simulator, folder, log
+
+    def imported(self, network: Network, day: date = DAY, as_of: date = AS_OF) -> Batch | FailedDay:
+        settings = network.settings(self.simulator.url, self.lake, self.folder)
+        with self._log.at_level(logging.DEBUG):
+            (outcome,) = fetch_batches(settings, "net", [day], as_of, LOG)
+        book(self.lake.connection, "net", [outcome], as_of)
+        return outcome
+
+    def booked(self, network: Network, day: date = DAY) -> dict[tuple[str | None, ...], tuple[int, Decimal]]:
+        keys = ", ".join((*network.grain, "user_id"))
+        rows = self.lake.ask(
+            f"SELECT {keys}, sum(impressions), sum(original_revenue), any_value(original_currency) "
+            f"FROM raw.partner_revenue WHERE report_date = DATE '{day}' GROUP BY {keys}"
+        )
+        assert {row[-1] for row in rows} <= {network.currency}
+        return {row[:-3]: (row[-3], row[-2]) for row in rows}
+
+    def everything_shown(self) -> str:
+        """Whatever a person may come to see: the log, the archive and the warehouse."""
+        tables = ("partner_revenue", "partner_revenue_history", "partner_imports")
+        shown = self._log.text + str([self.lake.ask(f"FROM raw.{table}") for table in tables])
+        for path in self.folder.joinpath("archive").rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                shown += (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8", "replace")
+        return shown
+
+
+@pytest.fixture
+def books(
+    lake: Lake,
+    simulator: Simulator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Books:
+    monkeypatch.setattr(HttpOptions.__init__, "__defaults__", (3, 0.001, 0.05, 5.0, 20.0))  # less patience
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    lake.put("fx_rates", "a.csv", f"rate_date,currency,rate\n{DAY},EUR,1.08\n")
+    return Books(lake, simulator, tmp_path, caplog)
+
+
+@every_network
+def test_what_is_booked_is_what_the_world_says(books: Books, world: World, network: Network) -> None:
+    outcome = books.imported(network)
+    assert isinstance(outcome, Batch), outcome
+    assert books.booked(network) == network.expected(world, DAY)
+    assert sum(revenue for _, revenue in books.booked(network).values()) > 0
+
+
+@every_network
+def test_asking_again_gives_the_same_batch(books: Books, network: Network) -> None:
+    first, second = books.imported(network), books.imported(network)
+    assert isinstance(first, Batch)
+    assert isinstance(second, Batch)
+    assert first.import_id == second.import_id
+    assert books.lake.column("SELECT is_changed FROM raw.partner_imports ORDER BY imported_at") == [True, False]
+
+
+@every_network
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ({"name": "unauthorized"}, "the partner refused the credentials"),
+        ({"name": "rate_limited", "value": 0}, "the partner's rate limit is reached"),
+        ({"name": "server_error"}, "the partner's side failed"),
+        ({"name": "error_in_body"}, "the partner's side failed"),
+        ({"name": "not_json"}, ""),
+        ({"name": "not_found"}, "the partner refused the request"),
+        ({"name": "truncated"}, "the answer broke off"),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+)
+def test_a_day_that_cannot_be_had_keeps_what_was_there_and_shows_no_secret(
+    books: Books, network: Network, fault: dict[str, Any], what: str
+) -> None:
+    books.imported(network)
+    before = books.booked(network)
+    books.simulator.faults.add(**fault)
+    outcome = books.imported(network)
+    assert isinstance(outcome, FailedDay)
+    assert outcome.error.startswith("net 2026-10-05: ")
+    assert what in outcome.error
+    assert books.booked(network) == before
+    for credential in network.credentials:
+        assert network.secret(credential) not in outcome.error + books.everything_shown()
+
+
+@every_network
+def test_a_partner_that_only_makes_it_hard_is_imported_all_the_same(
+    books: Books, world: World, network: Network
+) -> None:
+    books.simulator.faults.add("rate_limited", times=1, value=0)
+    books.simulator.faults.add("unavailable", times=1)
+    assert isinstance(books.imported(network), Batch)
+    assert books.booked(network) == network.expected(world, DAY)
+
+
+@every_network
+def test_a_restatement_replaces_the_day(books: Books, network: Network) -> None:
+    books.imported(network)
+    before = sum(revenue for _, revenue in books.booked(network).values())
+    books.simulator.faults.add("restated", value=50)
+    books.imported(network)
+    after = sum(revenue for _, revenue in books.booked(network).values())
+    assert abs(after - before * Decimal("1.5")) < Decimal("0.01")
+    books.simulator.faults.add("empty")
+    books.imported(network)
+    assert books.booked(network) == {}
+
+
+ODD: list[tuple[Network, dict[str, Any], str]] = [
+    (MAX, {"name": "window_refused"}, "only the last 45 days"),
+    (MAX, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
+    (MAX_USERS, {"name": "window_refused"}, "only the last 45 days"),
+    (MAX_USERS, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
+    (MAX_USERS, {"name": "not_found", "path": "/files/"}, "the partner refused the request (HTTP 404)"),
+    (MAX_USERS, {"name": "unauthorized", "path": "/files/", "value": 403}, "refused the credentials (HTTP 403)"),
+    (MAX_USERS, {"name": "not_json", "path": "/files/"}, "no column ad_unit_id"),
+    (MAX_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
+    (MAX_USERS, {"name": "cut_file"}, "values under 7 headings"),
+    (MAX_IMPRESSIONS, {"name": "cut_file"}, "values under 15 headings"),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "fault", "what"), ODD, ids=[f"{case[0].granularity} {case[1]['name']}" for case in ODD]
+)
+def test_what_only_some_do_fails_the_day(books: Books, network: Network, fault: dict[str, Any], what: str) -> None:
+    test_a_day_that_cannot_be_had_keeps_what_was_there_and_shows_no_secret(books, network, fault, what)
+
+
+# --- AppLovin MAX ----------------------------------------------------------------------------------------------------
+
+
+def test_files_of_users_come_the_day_after_and_fill_up(books: Books, world: World) -> None:
+    for age in (0, 1, 2):
+        books.simulator.today = DAY + timedelta(days=age)
+        assert isinstance(books.imported(MAX_USERS), Batch)
+        assert books.booked(MAX_USERS) == (MAX_USERS.expected(world, DAY, age) if age else {})
+
+
+def test_files_of_users_agree_with_the_report_but_for_what_no_sdk_told(books: Books, world: World) -> None:
+    books.imported(MAX)
+    reported = sum(revenue for _, revenue in books.booked(MAX).values())
+    books.imported(MAX_IMPRESSIONS)
+    of_users = sum(revenue for _, revenue in books.booked(MAX_IMPRESSIONS).values())
+    assert reported - of_users == sum(row.revenue for row in world.unseen("applovin_max", DAY)) > 0
+
+
+@pytest.mark.parametrize("network", [MAX_USERS, MAX_IMPRESSIONS])
+def test_headings_may_drift(books: Books, world: World, network: Network) -> None:
+    books.simulator.faults.add("headings_drift")
+    assert isinstance(books.imported(network), Batch)
+    assert books.booked(network) == network.expected(world, DAY)
+
+
+def test_what_max_has_no_app_for_is_nothing_and_a_warning(books: Books) -> None:
+    books.simulator.faults.add("no_such_app")
+    outcome = books.imported(MAX_USERS)
+    assert isinstance(outcome, Batch)
+    assert (outcome.rows, len(outcome.warnings)) == (0, 3)
+
+
+def test_the_basic_file_is_taken_with_a_warning(books: Books, world: World) -> None:
+    books.simulator.faults.add("only_basic_file")
+    outcome = books.imported(MAX_IMPRESSIONS)
+    assert isinstance(outcome, Batch)
+    assert len(outcome.warnings) == 3
+    assert books.booked(MAX_IMPRESSIONS) == MAX_IMPRESSIONS.expected(world, DAY)
+
+
+def test_a_negative_amount_of_today_is_kept(books: Books, world: World) -> None:
+    books.imported(MAX_IMPRESSIONS)
+    before = sum(revenue for _, revenue in books.booked(MAX_IMPRESSIONS).values())
+    books.simulator.faults.add("unknown_revenue")
+    books.imported(MAX_IMPRESSIONS)
+    after = sum(revenue for _, revenue in books.booked(MAX_IMPRESSIONS).values())
+    assert before - Decimal("3.1") < after < before - 3
+
+
+def test_no_signature_of_a_file_is_shown(books: Books) -> None:
+    books.imported(MAX_USERS)
+    shown = books.everything_shown()
+    assert "X-Amz-Signature=***" in shown
+    assert shown.count("X-Amz-Signature=") == shown.count("X-Amz-Signature=***")
