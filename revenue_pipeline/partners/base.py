@@ -39,6 +39,7 @@ __all__ = [
     "content_id",
     "count",
     "import_day",
+    "restated_days",
     "text",
 ]
 
@@ -119,6 +120,7 @@ class Connector(ABC):
     user_level_reach_back_days: ClassVar[int | None] = None  # of user-level revenue, where it differs
     concurrent_days: ClassVar[int] = 1  # how many days may be asked for at once
     rate_limit: ClassVar[RateLimit | None] = None  # what the vendor allows, over all of them
+    tells_restated_days: ClassVar[bool] = False  # whether it has `restated_days`
 
     def __init__(self, account: Account) -> None:
         """Raises PartnerError when the account asks for what this partner cannot give, or lacks a credential.
@@ -158,6 +160,13 @@ class Connector(ABC):
 
         The day is one of the partner's own, in the account's time zone.
         """
+
+    def restated_days(self, since: date, until: date, http: PartnerHttp) -> set[date]:
+        """The days of which something changed from `since` to `until`, both included, in the account's time zone.
+
+        For partners that change days long after, and can say which: it saves reading all of them again.
+        """
+        raise NotImplementedError(f"{self.name} cannot say which days changed")
 
     @property
     def reach_back(self) -> int | None:
@@ -246,6 +255,49 @@ def import_day(
     """
     if connector.reach_back is not None and day < as_of - timedelta(days=connector.reach_back):
         raise connector.beyond_reach_back(day)
+    zone = ZoneInfo(connector.account.timezone)
+
+    def ask(http: PartnerHttp) -> list[Row]:
+        rows = connector.fetch_day(day, http)
+        _refuse_other_kinds(connector, rows)
+        return sorted((normalised(row, day, zone) for row in rows), key=canonical)
+
+    def named(rows: list[Row]) -> str:
+        return content_id(connector.account.name, day, rows)
+
+    rows, folder, warnings = _asked(connector, day, archive, http_options, ask, named)
+    return Import(connector.account.name, day, tuple(rows), named(rows), folder, warnings)
+
+
+def restated_days(
+    connector: Connector, since: date, until: date, archive: Archive, http_options: HttpOptions | None = None
+) -> set[date] | None:
+    """Ask which of its days a partner has changed from `since` to `until`, both included; None where it cannot say.
+
+    The answers are in the archive, under `until`. Raises PartnerError as `import_day` does.
+    """
+    if not connector.tells_restated_days:
+        return None
+
+    def ask(http: PartnerHttp) -> set[date]:
+        return connector.restated_days(since, until, http)
+
+    def named(days: set[date]) -> str:
+        return f"restated-{hashlib.sha256(str(sorted(days)).encode()).hexdigest()}"
+
+    days, _, _ = _asked(connector, until, archive, http_options, ask, named)
+    return days
+
+
+def _asked(
+    connector: Connector,
+    day: date,
+    archive: Archive,
+    http_options: HttpOptions | None,
+    ask: Callable[[PartnerHttp], T],
+    named: Callable[[T], str],
+) -> tuple[T, Path, tuple[str, ...]]:
+    """What `ask` gives, the archive folder of the answers it came from, and the partner's warnings."""
     account = connector.account
     answers = archive.open(account.name, day)
     http = PartnerHttp(
@@ -258,15 +310,13 @@ def import_day(
         options=http_options,
     )
     with closing(http):
-        outcome = _checked_rows(connector, day, http)
+        outcome = _carefully(connector, day, http, ask)
     if isinstance(outcome, PartnerError):
         kept = answers.fail()
         remedy = f"{outcome.remedy} The raw answers are in {kept}." if kept else outcome.remedy
         # A new error without a past: the old one may be chained to one that shows a secret.
         raise PartnerError(http.scrubber.text(outcome.cause), http.scrubber.text(remedy))
-    batch_id = content_id(account.name, day, outcome)
-    warnings = tuple(http.scrubber.text(warning) for warning in http.warnings)
-    return Import(account.name, day, tuple(outcome), batch_id, answers.finish(batch_id), warnings)
+    return outcome, answers.finish(named(outcome)), tuple(http.scrubber.text(warning) for warning in http.warnings)
 
 
 def content_id(partner: str, report_date: date, rows: Iterable[Row]) -> str:
@@ -275,12 +325,9 @@ def content_id(partner: str, report_date: date, rows: Iterable[Row]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _checked_rows(connector: Connector, day: date, http: PartnerHttp) -> list[Row] | PartnerError:
-    zone = ZoneInfo(connector.account.timezone)
+def _carefully(connector: Connector, day: date, http: PartnerHttp, ask: Callable[[PartnerHttp], T]) -> T | PartnerError:
     try:
-        rows = connector.fetch_day(day, http)
-        _refuse_other_kinds(connector, rows)
-        return sorted((normalised(row, day, zone) for row in rows), key=canonical)
+        return ask(http)
     except PartnerError as error:
         return error
     except Exception as error:  # one corrupt answer must not surface as somebody's KeyError with a secret in its text

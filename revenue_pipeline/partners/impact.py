@@ -30,6 +30,7 @@ from revenue_pipeline.partners.base import (
 from revenue_pipeline.partners.http import Answer, PartnerHttp
 
 _ONE_DAY = timedelta(days=1)
+_LONGEST_WINDOW = timedelta(days=45)  # of a question for updates or locking dates
 _FIELDS = ("Id", "State", "Payout", "EventDate")
 
 _Action = Mapping[str, Any]
@@ -60,6 +61,7 @@ class Impact(Connector):
     reach_back_days = 3 * 365
     concurrent_days = 3
     rate_limit = RateLimit(1_000, 3_600)
+    tells_restated_days = True
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[ConversionRow]:
         """All pages of the day, read again from the start when they do not fit together."""
@@ -68,15 +70,31 @@ class Impact(Connector):
         zone = ZoneInfo(self.account.timezone)
         return [row for row in rows if row.day_in(zone) == day]
 
+    def restated_days(self, since: date, until: date, http: PartnerHttp) -> set[date]:
+        """The days with an action that was updated or reached its locking date.
+
+        An approval is no update to the partner: it shows at the locking date at the latest, which ends all changes.
+        """
+        return self.whole_report(until, lambda: self._restated_days(since, until, http))
+
+    def _restated_days(self, since: date, until: date, http: PartnerHttp) -> set[date]:
+        zone = ZoneInfo(self.account.timezone)
+        found: set[date] = set()
+        first = since
+        while first <= until:
+            last = min(until, first + _LONGEST_WINDOW - _ONE_DAY)
+            bounds = [_written(datetime.combine(day, time(), zone)) for day in (first, last + _ONE_DAY)]
+            for names in (("StartDate", "EndDate"), ("LockingDateStart", "LockingDateEnd")):
+                for page in self._pages(until, dict(zip(names, bounds, strict=True)), http):
+                    found |= {_instant(action["EventDate"]).astimezone(zone).date() for action in page}
+            first = last + _ONE_DAY
+        return found
+
     def _actions(self, day: date, http: PartnerHttp) -> list[_Action]:
         """The actions around the day: how exactly the bounds are read is not documented, so a day more on each side."""
         zone = ZoneInfo(self.account.timezone)
         bounds = [datetime.combine(each, time(), zone) for each in (day - _ONE_DAY, day + 2 * _ONE_DAY)]
-        params = {
-            "ActionDateStart": _written(bounds[0]),
-            "ActionDateEnd": _written(bounds[1]),
-            "PageSize": self.options.page_size,
-        }
+        params = {"ActionDateStart": _written(bounds[0]), "ActionDateEnd": _written(bounds[1])}
         actions: list[_Action] = []
         for page in self._pages(day, params, http):
             actions += page
@@ -84,8 +102,9 @@ class Impact(Connector):
             raise IncompleteError("the same action came twice")
         return actions
 
-    def _pages(self, day: date, params: Mapping[str, Any], http: PartnerHttp) -> Iterator[list[_Action]]:
+    def _pages(self, day: date, params: Mapping[str, str], http: PartnerHttp) -> Iterator[list[_Action]]:
         """The pages up to the one without a next, held against the total that the first one speaks of."""
+        params = {**params, "PageSize": str(self.options.page_size)}
         answer = http.get(f"Mediapartners/{self._sid}/Actions", params=params, headers=self._headers)
         asked: set[str] = set()
         found, total = 0, self._total(answer, day)

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from revenue_pipeline.partitions import Window
+from revenue_pipeline.partners import base
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import PartnerError, Row, content_id, import_day
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
@@ -137,6 +138,18 @@ def fetch_batches(
 
     with ThreadPoolExecutor(connector.concurrent_days if connector else 1) as pool:
         return [outcome for outcome in pool.map(fetch, days) if outcome is not None]
+
+
+def restated_days(settings: Settings, partner: str, since: date, until: date) -> set[date] | None:
+    """Ask a partner which of its days changed from `since` to `until`, both included; None where it cannot say.
+
+    Raises:
+        PartnerError: it did not answer.
+    """
+    connector = open_connector(settings, partner)
+    if connector is None:
+        return None
+    return base.restated_days(connector, since, until, Archive(settings.storage.archive))
 
 
 def book(

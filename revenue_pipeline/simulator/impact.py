@@ -4,14 +4,15 @@ Every value is a text; a time that there is none of is an empty text; an empty p
 """
 
 import base64
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from revenue_pipeline.simulator.conversions import Told, told
 from revenue_pipeline.simulator.counterpart import Answer, Call, Counterpart
+from revenue_pipeline.simulator.messages import Conversion
 
 ZONE = ZoneInfo("America/Los_Angeles")
 WINDOW = timedelta(days=45)
@@ -34,7 +35,7 @@ class Impact:
 
     def refuse_window(self) -> Answer:
         """An error like any other."""
-        return _failure(400, f"The range may not be longer than {WINDOW.days} days", "StartDate")
+        return _failure(400, f"A range is required, and it may not be longer than {WINDOW.days} days", "StartDate")
 
     def failure_in_body(self, code: int) -> Answer:
         """The usual error, under a status that hides it."""
@@ -53,14 +54,45 @@ class Impact:
         size = int(call.query.get("PageSize", LARGEST_PAGE))
         if size < SMALLEST_PAGE:
             return _failure(400, f"The smallest page has {SMALLEST_PAGE} actions", "PageSize")
-        start, end = (_moment(call.query[name]) for name in ("ActionDateStart", "ActionDateEnd"))
-        if end - start > WINDOW:
+        found = _filtered(call)
+        if found is None:
             return self.refuse_window()
-        actions = [_action(each, account) for each in told(call, self.name, start, end + timedelta(seconds=1))]
-        actions.reverse()  # the newest first
         if cap := call.faults.get("page_cap"):
             size = int(cap.amount(2))
-        return _page(call, actions, size)
+        return _page(call, [_action(each, account) for each in reversed(found)], size)  # the newest first
+
+
+def _filtered(call: Call) -> list[Told] | None:
+    """What the range asked for holds; None where it is none, or too long."""
+    names = next((names for names in FILTERS if set(names) <= call.query.keys()), None)
+    if names is None:
+        return None
+    start, end = (_moment(call.query[name]) for name in names)
+    if end - start > WINDOW:
+        return None
+    # What is filtered by something else may have happened long before it.
+    earlier = timedelta() if names == EVENT else WINDOW
+    found = told(call, "impact", start - earlier, end + timedelta(seconds=1))
+    return [each for each in found if any(start <= at <= end for at in FILTERS[names](each.conversion, call))]
+
+
+def _updates(conversion: Conversion, call: Call) -> list[datetime]:
+    """At the noon of its day each; that something was approved is no update."""
+    first, *later = [state for state in conversion.history if state.since <= call.today]
+    updates = [first.since, *(state.since for state in later if state.status != "approved")]
+    return [datetime.combine(day, time(12), ZONE) for day in updates]
+
+
+def _locking(conversion: Conversion) -> datetime:
+    return datetime.combine((conversion.converted_at + LOCKED_AFTER).astimezone(ZONE).date(), time(), ZONE)
+
+
+EVENT = ("ActionDateStart", "ActionDateEnd")
+FILTERS: Mapping[tuple[str, str], Callable[[Conversion, Call], Sequence[datetime]]] = {
+    EVENT: lambda conversion, _: [conversion.converted_at],
+    ("StartDate", "EndDate"): _updates,
+    ("LockingDateStart", "LockingDateEnd"): lambda conversion, _: [_locking(conversion)],
+}
 
 
 def _moment(written: str) -> datetime:
@@ -88,7 +120,7 @@ def _action(each: Told, account: str) -> dict[str, str]:
     identifier = f"1000.{conversion.offer.number}.{conversion.number}"
     first = conversion.history[0].payout
     payout = each.payout if each.status != "rejected" else each.payout * 0
-    locked = datetime.combine(_local_day(conversion.converted_at + LOCKED_AFTER), datetime.min.time(), ZONE)
+    locked = _locking(conversion)
     return {
         "Id": identifier,
         "CampaignId": "1000",
@@ -109,10 +141,6 @@ def _action(each: Told, account: str) -> dict[str, str]:
         **dict.fromkeys(("SubId2", "SubId3", "SharedId", "PromoCode", "Oid"), ""),
         "Uri": f"/Mediapartners/{account}/Actions/{identifier}",
     }
-
-
-def _local_day(instant: datetime) -> date:
-    return instant.astimezone(ZONE).date()
 
 
 def _failure(status: int, text: str, field: str = "") -> Answer:

@@ -31,6 +31,7 @@ from revenue_pipeline.partners.base import (
     content_id,
     count,
     import_day,
+    restated_days,
     text,
 )
 from revenue_pipeline.partners.http import PartnerHttp
@@ -212,6 +213,12 @@ def test_a_row_of_a_kind_that_was_not_declared_is_refused(server: FakeServer, tm
     connector = Undeclared(account(server.url, grain=(), timezone="America/New_York"))
     with pytest.raises(PartnerError, match="does not declare that it gives a ConversionRow"):
         import_day(connector, DAY, AS_OF, Archive(tmp_path), QUICK)
+
+
+def test_a_partner_that_cannot_say_what_changed_is_not_asked(server: FakeServer, tmp_path: Path) -> None:
+    assert restated_days(Affiliates(account(server.url, **AFFILIATE)), DAY, AS_OF, Archive(tmp_path), QUICK) is None
+    assert server.requests == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_day_beyond_reach_names_the_folder_of_its_kind_of_rows() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.base import ConversionRow, Import, PartnerError, import_day
+from revenue_pipeline.partners.base import ConversionRow, Import, PartnerError, import_day, restated_days
 from revenue_pipeline.partners.impact import Impact
 from revenue_pipeline_tests.partners.conftest import QUICK, SECRET, FakeServer, Reply, Request, account
 
@@ -241,6 +241,22 @@ def test_credentials_never_go_to_another_host(server: FakeServer, other_server: 
     server.replies = [page([action(1)], f"{other_server.url}/Mediapartners/x/Actions?Page=2")]
     assert "a `@nextpageuri` at another host" in refused(server, tmp_path).cause
     assert other_server.requests == []
+
+
+def test_changes_are_asked_for_by_update_and_by_locking_date_in_windows_of_45_days(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    fake = FakeImpact([action(1), action(2, EventDate="2026-09-30T23:59:59-07:00")])
+    server.answer = fake
+    days = restated_days(connector(server), date(2026, 8, 1), date(2026, 10, 5), Archive(tmp_path), QUICK)
+    assert days == {DAY, date(2026, 9, 30)}
+    asked = [dict(list(request.query.items())[:2]) for request in server.requests]
+    windows = [("2026-08-01T07:00:00Z", "2026-09-15T07:00:00Z"), ("2026-09-15T07:00:00Z", "2026-10-06T07:00:00Z")]
+    assert asked == [
+        dict(zip(names, window, strict=True))
+        for window in windows
+        for names in (("StartDate", "EndDate"), ("LockingDateStart", "LockingDateEnd"))
+    ]
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

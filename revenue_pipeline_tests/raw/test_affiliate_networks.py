@@ -17,7 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from revenue_pipeline.partitions import Window
-from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
+from revenue_pipeline.partners.base import PartnerError
+from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches, restated_days
 from revenue_pipeline.run import run_graph
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.simulator import Simulator, World
@@ -182,6 +183,50 @@ def test_a_day_read_again_has_what_became_of_its_conversions(
     assert len(seen[0]) < len(seen[-1])  # some are told of late
     changes = lake.column("SELECT is_changed FROM raw.partner_imports ORDER BY imported_at")
     assert changes == [True, *(before != after for before, after in itertools.pairwise(seen))]
+
+
+def test_impact_says_which_days_changed_and_the_others_cannot(
+    lake: Lake, import_days: Import, simulator: Simulator, world: World, tmp_path: Path
+) -> None:
+    settings = with_secrets(
+        Settings.model_validate(
+            {
+                "start_date": "2026-09-01",
+                "storage": {"archive": tmp_path / "archive"},
+                "partners": {network: partner(simulator, network) for network in ZONES},
+            }
+        )
+    )
+    days = [DAY + timedelta(days=age) for age in range(-6, 1)]
+    states: list[dict[date, Any]] = []
+    for age in (3, 6, 40):
+        simulator.today = DAY + timedelta(days=age)
+        import_days("impact", *days)
+        states.append({day: imported(lake, "impact", day) for day in days})
+
+    changed = {day for day in days if states[0][day] != states[1][day]}
+    approved = {
+        day
+        for day in changed
+        if all(status == "approved" for status, _, _ in dict(states[1][day].items() - states[0][day].items()).values())
+    }
+    simulator.today = DAY + timedelta(days=6)
+    told = restated_days(settings, "impact", DAY + timedelta(days=4), DAY + timedelta(days=6))
+    assert told is not None
+    assert changed - approved  # else this proves nothing
+    assert changed - approved <= told <= {DAY + timedelta(days=age) for age in range(-6, 7)}
+
+    # By the time that all of them are locked, every one has been told of.
+    simulator.today = DAY + timedelta(days=40)
+    later = restated_days(settings, "impact", DAY + timedelta(days=7), simulator.today)
+    assert later is not None
+    assert {day for day in days if states[1][day] != states[2][day]} <= later
+    assert list((tmp_path / "archive" / "impact" / str(simulator.today)).glob("restated-*/*.gz"))
+
+    assert restated_days(settings, "tune", DAY, LATER) is None
+    simulator.faults.add("unauthorized", "impact")
+    with pytest.raises(PartnerError, match="impact 2026-10-25: the partner refused the credentials"):
+        restated_days(settings, "impact", DAY, LATER)
 
 
 # --- what partners do ------------------------------------------------------------------------------------------------
