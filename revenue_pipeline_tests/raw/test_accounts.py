@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from revenue_pipeline.partners.base import RevenueRow
+from revenue_pipeline.partners.base import ConversionRow, RevenueRow
 from revenue_pipeline.raw.accounts import currency_of, kinds_of, landing_rules, open_connector, timezone_of
 from revenue_pipeline.settings import Settings, SettingsError
 
@@ -82,13 +82,26 @@ def test_landed_totals_are_revenue() -> None:
     assert kinds_of(settings_with(acme=FILES, max=API), "max") == (RevenueRow,)
 
 
+def test_a_network_has_neither_granularity_nor_grain() -> None:
+    network = {"connector": "impact", "credentials": {name: {"env": "KEY"} for name in ("account_sid", "auth_token")}}
+    assert kinds_of(settings_with(net=network), "net") == (ConversionRow,)
+    assert open_connector(settings_with(net=network), "net") is not None
+    with pytest.raises(
+        SettingsError, match=r"partners\.net: net: impact reports no ad revenue\. Remove its granularity"
+    ):
+        open_connector(settings_with(net={**network, "granularity": "aggregated"}), "net")
+    with pytest.raises(SettingsError, match=r"partners\.net: net: impact cannot report app_id\. Remove its grain"):
+        open_connector(settings_with(net={**network, "grain": ["app_id"]}), "net")
+
+
 def test_an_empty_secret_is_told_with_its_variable() -> None:
     with pytest.raises(SettingsError, match="KEY"):
         open_connector(settings_with(" ", max=API), "max")
 
 
-def test_landing_rules_know_every_partners_zone_and_which_partners_land_files() -> None:
-    rules = landing_rules(settings_with(acme={**FILES, "currency": "EUR"}, max=API))
+def test_landing_rules_know_every_revenue_partners_zone_and_which_partners_land_files() -> None:
+    network = {"connector": "tune", "timezone": "America/New_York"}  # books no revenue, so its days are nobody's
+    rules = landing_rules(settings_with(acme={**FILES, "currency": "EUR"}, max=API, tune=network))
 
     assert rules.partner_timezones == {"acme": "Asia/Tokyo", "max": "UTC"}
     assert rules.partner_currencies == {"acme": "EUR"}

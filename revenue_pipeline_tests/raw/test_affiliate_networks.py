@@ -16,6 +16,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
+from revenue_pipeline.freshness import partner_days
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.partners.base import PartnerError
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches, restated_days
@@ -385,3 +386,22 @@ def test_one_network_fails_in_a_run_and_nothing_else_is_touched_and_no_secret_is
         ]
     )
     assert [secret for secret in SECRETS.values() if secret in shown] == []
+
+
+def test_status_tells_of_a_network_what_there_is_to_tell(
+    make_settings: MakeSettings, land_csv: Land, simulator: Simulator
+) -> None:
+    network = partner(simulator, "tune", import_window_days=30)
+    settings = with_secrets(make_settings(start_date=DAY, partners={"tune": network}))
+    land_csv("fx_rates", str(DAY), [{"rate_date": DAY, "currency": "EUR", "rate": 2}])
+    selection = 'key:"raw/conversions/tune" or key:"published/reports"'
+    run_graph(settings, Window.of_day(DAY), LATER, selection)
+    simulator.faults.add("token_echoed", "tune")
+    run_graph(settings, Window.of_day(DAY), LATER, selection)
+
+    (day,) = partner_days(settings, LATER)
+
+    assert (day.partner, day.report_date, day.is_closed) == ("tune", DAY, False)
+    assert day.last_imported_at is not None
+    assert "tune 2026-10-05: the partner refused the credentials" in (day.import_error or "")
+    assert (day.imported_revenue, day.difference, day.verified_share) == (None, None, None)
