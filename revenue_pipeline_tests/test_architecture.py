@@ -319,6 +319,8 @@ HELD_ELSEWHERE = {
     "simulator/conversions.py": "what those three answer with: held by raw/test_affiliate_networks.py",
     "simulator/applovin_max.py": "answers over HTTP: held by simulator/test_server.py and raw/test_ad_networks.py",
     "simulator/counterpart.py": "answers over HTTP: held by simulator/test_server.py",
+    "simulator/admob.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
+    "simulator/google_oauth.py": "grants access tokens: held by raw/test_ad_networks.py, which needs them",
     "simulator/files.py": "hands out files: held by raw/test_ad_networks.py, which gets them",
     "simulator/faults.py": "answers over HTTP: held by simulator/test_server.py",
     "simulator/behaviour.py": "what people do in a world: held by simulator/test_world.py",

@@ -32,10 +32,14 @@ FAULTS = REFUSALS | {
     "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
     "restated": "all revenue is `value` percent (default 3) more than it was",
     "cut_file": "a file ends in its middle, and nothing says so but the file itself",
-    "headings_drift": "the headings of a file are in upper case, with spaces where there were none",
-    "no_such_app": "the partner knows none of the apps",
-    "unknown_revenue": "the first impression of each user-level file has a revenue of -1, as before 2022",
-    "only_basic_file": "of a user-level report only the file without the estimates for Meta's ads is there",
+    "headings_drift": "MAX: the headings of a file are in upper case, and nothing else",
+    "no_such_app": "MAX: the partner knows none of the apps",
+    "unknown_revenue": "MAX: the first impression of each user-level file has a revenue of -1, as before 2022",
+    "delayed_data": "AdMob: the footer warns that some data is delayed",
+    "no_footer": "AdMob: the stream ends before its footer, as a JSON array all the same",
+    "numbers": "AdMob: whole numbers are numbers, not texts",
+    "missing_metrics": "AdMob: no row has clicks, and some have no earnings",
+    "only_basic_file": "MAX: of a user-level report only the file without the estimates for Meta's ads is there",
 }
 
 

@@ -58,7 +58,7 @@ def test_an_opened_connector_knows_its_account_and_shows_no_secret() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"connector": "nope"}, r"partners\.max\.connector: 'nope' is unknown; there are files, applovin_max"),
+        ({"connector": "nope"}, r"partners\.max\.connector: 'nope' is unknown; there are files, "),
         ({"granularity": "user_level"}, r"partners\.max: .*user_level"),
         ({"granularity": None}, r"partners\.max: max: granularity is missing\. Set its granularity to aggregated"),
         ({"options": {"side": "network"}}, r"partners\.max\.options\.side: unknown key"),

@@ -8,7 +8,7 @@ import gzip
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from revenue_pipeline.partners.admob import AdMob
 from revenue_pipeline.partners.http import HttpOptions
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.settings import Settings
-from revenue_pipeline.simulator import Simulator, World
+from revenue_pipeline.simulator import Simulator, World, admob
 from revenue_pipeline.simulator.applovin_max import PACKAGES
 from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
 
@@ -30,7 +31,10 @@ ALL = ("app_id", "platform", "country", "ad_format", "ad_unit_id")
 
 @dataclass(frozen=True)
 class Network:
-    """An account at a simulated network, whose rows get our ids."""
+    """An account at a simulated network, whose rows get our ids.
+
+    `reports`: what the paths of its reports begin with, where access tokens come from another. `formats`: ours -> its.
+    """
 
     connector: str
     prefix: str
@@ -40,6 +44,8 @@ class Network:
     options: Mapping[str, Any] = field(default_factory=dict)
     ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     currency: str = "USD"
+    reports: str = ""
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     def secret(self, credential: str) -> str:
         return f"planted/{self.connector}+{credential}=0123456789"
@@ -64,7 +70,8 @@ class Network:
         by_user = self.granularity == "user_level"
         totals: dict[tuple[str | None, ...], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
         for row in world.reported(self.connector, day, age, by_user):
-            key = tuple(getattr(row, column) for column in self.grain)
+            theirs = row._replace(ad_format=self.formats.get(row.ad_format or "", row.ad_format))
+            key = tuple(getattr(theirs, column) for column in self.grain)
             user_id = None if row.user_id is None or row.user_id.startswith("device-") else row.user_id
             impressions, revenue = totals[(*key, user_id)]
             totals[(*key, user_id)] = (impressions + row.impressions, revenue + row.revenue)
@@ -94,7 +101,28 @@ MAX_USERS = Network(
 MAX_IMPRESSIONS = Network(
     "applovin_max", "/applovin", ("api_key",), granularity="user_level", options={"apps": MAX_APPS}, ids=MAX_IDS
 )
-NETWORKS = {"MAX": MAX, "MAX users": MAX_USERS, "MAX impressions": MAX_IMPRESSIONS}
+ADMOB_OPTIONS = {"publisher_id": admob.PUBLISHER, "token_url": "SIMULATOR/admob/token"}
+ADMOB = Network(
+    "admob",
+    "/admob",
+    ("client_id", "client_secret", "refresh_token"),
+    options=ADMOB_OPTIONS,
+    ids={
+        "app_id": {theirs: app_id for (app_id, _), theirs in admob.APPS.items()},
+        "ad_unit_id": {theirs: ours for ours, theirs in admob.UNITS.items()},
+    },
+    currency="EUR",
+    reports="/v1/",
+    formats=admob.FORMATS,
+)
+ADMOB_MEDIATION = replace(ADMOB, options={**ADMOB_OPTIONS, "report": "mediation"}, grain=("app_id", "platform"))
+NETWORKS = {
+    "MAX": MAX,
+    "MAX users": MAX_USERS,
+    "MAX impressions": MAX_IMPRESSIONS,
+    "AdMob": ADMOB,
+    "AdMob mediation": ADMOB_MEDIATION,
+}
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
 
@@ -192,7 +220,7 @@ def test_a_day_that_cannot_be_had_keeps_what_was_there_and_shows_no_secret(
 ) -> None:
     books.imported(network)
     before = books.booked(network)
-    books.simulator.faults.add(**fault)
+    books.simulator.faults.add(**{"path": network.reports, **fault})
     outcome = books.imported(network)
     assert isinstance(outcome, FailedDay)
     assert outcome.error.startswith("net 2026-10-05: ")
@@ -207,7 +235,7 @@ def test_a_partner_that_only_makes_it_hard_is_imported_all_the_same(
     books: Books, world: World, network: Network
 ) -> None:
     books.simulator.faults.add("rate_limited", times=1, value=0)
-    books.simulator.faults.add("unavailable", times=1)
+    books.simulator.faults.add("unavailable", times=1, path=network.reports)
     assert isinstance(books.imported(network), Batch)
     assert books.booked(network) == network.expected(world, DAY)
 
@@ -236,6 +264,12 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
     (MAX_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
     (MAX_USERS, {"name": "cut_file"}, "values under 7 headings"),
     (MAX_IMPRESSIONS, {"name": "cut_file"}, "values under 15 headings"),
+    (ADMOB, {"name": "window_refused"}, "The date range is not supported."),
+    (ADMOB, {"name": "no_content"}, "not JSON"),
+    (ADMOB, {"name": "no_footer"}, "could not be read as a whole in 3 attempts: the stream ended without a footer"),
+    (ADMOB, {"name": "unauthorized", "path": "/token"}, "HTTP 401"),
+    (ADMOB, {"name": "server_error", "path": "/token"}, "the partner's side failed"),
+    (ADMOB, {"name": "not_json", "path": "/token"}, "not JSON"),
 ]
 
 
@@ -300,3 +334,69 @@ def test_no_signature_of_a_file_is_shown(books: Books) -> None:
     shown = books.everything_shown()
     assert "X-Amz-Signature=***" in shown
     assert shown.count("X-Amz-Signature=") == shown.count("X-Amz-Signature=***")
+
+
+# --- AdMob -----------------------------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_may_be_numbers(books: Books, world: World) -> None:
+    books.simulator.faults.add("numbers")
+    assert isinstance(books.imported(ADMOB), Batch)
+    assert books.booked(ADMOB) == ADMOB.expected(world, DAY)
+
+
+def test_metrics_without_a_value_are_told(books: Books, world: World) -> None:
+    books.simulator.faults.add("missing_metrics")
+    outcome = books.imported(ADMOB)
+    assert isinstance(outcome, Batch)
+    expected = ADMOB.expected(world, DAY).items()
+    assert books.booked(ADMOB) == {key: (shown, paid if shown % 2 else 0) for key, (shown, paid) in expected}
+    assert books.lake.ask("SELECT count(clicks) FROM raw.partner_revenue") == [(0,)]
+    (warning,) = outcome.warnings
+    assert "rows came without ESTIMATED_EARNINGS, which count as 0" in warning
+
+
+def test_a_warning_of_the_footer_is_handed_on(books: Books, world: World) -> None:
+    books.simulator.faults.add("delayed_data")
+    outcome = books.imported(ADMOB)
+    assert isinstance(outcome, Batch)
+    assert outcome.warnings == ("AdMob says DATA_DELAYED: Some ad sources have not reported yet.",)
+    assert "net 2026-10-05: AdMob says DATA_DELAYED" in books.everything_shown()
+
+
+@pytest.mark.parametrize(("row_limit", "calls"), [(20, 5), (8, 18)])
+def test_a_report_that_is_too_long_is_got_in_parts(
+    books: Books, world: World, monkeypatch: pytest.MonkeyPatch, row_limit: int, calls: int
+) -> None:
+    monkeypatch.setattr(AdMob, "row_limit", row_limit)
+    books.simulator.faults.add("delayed_data")
+    outcome = books.imported(ADMOB)
+    assert isinstance(outcome, Batch), outcome
+    assert books.booked(ADMOB) == ADMOB.expected(world, DAY)
+    assert len(outcome.warnings) == 1
+    reports = [request for request in books.simulator.requests if "Report:generate" in request]
+    assert len(reports) == calls
+
+
+def test_a_report_whose_parts_are_too_long_as_well_is_an_error(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    books.imported(ADMOB)
+    before = books.booked(ADMOB)
+    monkeypatch.setattr(AdMob, "row_limit", 2)
+    outcome = books.imported(ADMOB)
+    assert isinstance(outcome, FailedDay)
+    assert "longer than AdMob gives, 2 rows, even for APP 'of any kind'" in outcome.error
+    assert books.booked(ADMOB) == before
+
+
+def test_the_day_is_the_pacific_one(books: Books, world: World) -> None:
+    day = DAY + timedelta(days=1)
+    books.lake.put("fx_rates", "a.csv", f"rate_date,currency,rate\n{day},EUR,1.08\n", day)
+    books.imported(ADMOB, day, day + timedelta(days=2))
+    assert books.booked(ADMOB, day) == ADMOB.expected(world, day, age=1)
+
+
+def test_tokens_are_shown_nowhere(books: Books) -> None:
+    books.imported(ADMOB)
+    shown = books.everything_shown()
+    assert "ya29" not in shown
+    assert "kept out of the archive: it holds a token" in shown

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import dagster as dg
 import pytest
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from revenue_pipeline.simulator import Simulator, World
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression, rows_of
 
 DAY, TEXT = date(2026, 11, 5), "2026-11-05"
+CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
 RAW = 'key:"raw/*"'
 REPORTED = "SELECT partner, sum(revenue) FROM raw.partner_revenue GROUP BY partner ORDER BY partner"
 
@@ -67,6 +69,28 @@ def test_one_partners_failure_leaves_its_batch_the_other_partner_and_everything_
     assert "secret-key" not in failure
     assert dict(rows_of(settings, REPORTED)) == {"acme": Decimal(2), "max": before["max"]}
     assert rows_of(settings, "SELECT sum(revenue) FROM core.allocated_revenue WHERE partner = 'acme'") == [(2,)]
+
+
+def test_what_a_partner_says_of_a_day_is_shown_on_its_asset_and_its_check(
+    make_settings: MakeSettings, simulator: Simulator
+) -> None:
+    apps = [{"platform": "ios", "application": "com.acme.other"}]
+    partners = {"max": {**api(simulator), "granularity": "user_level", "options": {"apps": apps}}}
+    settings = with_key(make_settings(partners=partners))
+    events: list[dg.DagsterEvent] = []
+
+    window = Window.between(date(2026, 11, 4), DAY)
+    run_graph(settings, window, DAY, 'key:"raw/partner_revenue/max"', on_event=events.append)
+
+    (check,) = [event.asset_check_evaluation_data for event in events if event.event_type_value == CHECKED]
+    told = "AppLovin has no app com.acme.other on ios: check options.apps if it should have."
+    assert check.passed
+    assert check.description == f"2 days imported; of 2026-11-04: {told} (and 1 more days)"
+    materialized = [
+        event.step_materialization_data.materialization for event in events if event.is_step_materialization
+    ]
+    for metadata in (check.metadata, *(each.metadata for each in materialized)):
+        assert metadata["warnings"].value == f"**2026-11-04**: {told}\n\n**2026-11-05**: {told}"
 
 
 def test_a_refresh_asks_a_partner_for_its_open_days_only_and_reads_files_of_all(
