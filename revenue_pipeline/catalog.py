@@ -23,6 +23,6 @@ def all_tables() -> tuple[Table, ...]:
 
 
 def published_tables() -> list[Table]:
-    """What the published copy holds: the reports, and what `status` needs to say how far they can be trusted."""
+    """What the published copy holds: the reports, and what tells how far they can be trusted."""
     certificate = [table.table for table in core.TABLES if table.name == CERTIFICATE]
-    return [*(table.table for table in reports.TABLES), *certificate, PARTNER_IMPORTS, WRITTEN_DAYS]
+    return [*(table.table for table in reports.TABLES), *certificate, PARTNER_IMPORTS, REJECTED_ROWS, WRITTEN_DAYS]

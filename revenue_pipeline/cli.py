@@ -31,6 +31,8 @@ CENT = Decimal("0.01")
 screen = Console(width=None if sys.stdout.isatty() else 160)
 notices = Console(stderr=True)
 
+REFUSED = ("folder_date", "dataset", "file", "reason", "field", "row")
+
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -103,7 +105,7 @@ def refresh(as_of: datetime | None) -> None:
 @click.option("--end", type=DAY, help="Last day, included; the last there is by default.")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def report(name: str, start: datetime | None, end: datetime | None, style: str) -> None:
-    """Print the report NAME, such as rpm or ctr, from the published copy."""
+    """Print the report NAME, such as rpm, ctr or rejected_rows, from the published copy."""
     _print_report(load_settings(), name, start.date() if start else None, end.date() if end else None, style)
 
 
@@ -246,15 +248,18 @@ def _progress() -> Iterator[Progress]:
 def _print_report(settings: Settings, name: str, start: date | None, end: date | None, style: str) -> None:
     from revenue_pipeline import reports
     from revenue_pipeline.publish import PublishedCopy
+    from revenue_pipeline.raw.datasets import REJECTED_ROWS
 
-    tables = {table.name.partition(".")[2]: table for table in reports.TABLES}
+    shown = {each.name: (each.day, each.unique_by, each.headline) for each in reports.TABLES}
+    shown[REJECTED_ROWS.name] = (REJECTED_ROWS.day_column, REFUSED[1:4], REFUSED)
+    tables = {table.partition(".")[2]: table for table in shown}
     if name not in tables:
         raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
     table = tables[name]
-    key = ", ".join(f"{column} NULLS FIRST" for column in table.unique_by)
+    day, unique_by, headline = shown[table]
+    key = ", ".join(f"{column} NULLS FIRST" for column in unique_by)
     relation = PublishedCopy(settings.storage.warehouse).read(
-        f"SELECT * FROM {table.name} WHERE {table.day} BETWEEN coalesce($start, {table.day}) "
-        f"AND coalesce($end, {table.day}) ORDER BY {key}",
+        f"SELECT * FROM {table} WHERE {day} BETWEEN coalesce($start, {day}) AND coalesce($end, {day}) ORDER BY {key}",
         {"start": start, "end": end},
     )
     columns = list(relation.columns)
@@ -267,7 +272,7 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
         json.dump(rows, sys.stdout, default=_written, indent=2)
         sys.stdout.write("\n")
     else:
-        _print_rows(f"{table.name}, {settings.reporting.currency}", table.headline, rows)
+        _print_rows(f"{table}, {settings.reporting.currency}", headline, rows)
 
 
 def _print_status(settings: Settings, as_of: date, start: date | None, end: date | None) -> None:

@@ -42,6 +42,7 @@ def test_people_get_the_reports_and_what_tells_how_far_to_trust_them_and_nothing
     assert names - {table.name for table in reports.TABLES} == {
         CERTIFICATE,
         "raw.partner_imports",
+        "raw.rejected_rows",
         "pipeline.written_days",
     }
 

@@ -18,6 +18,7 @@ from revenue_pipeline.raw.files import LandingFolder
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, destinations, fetch_batches
 from revenue_pipeline.raw.land import land, record_rejected
 from revenue_pipeline.raw.slices import partner_key
+from revenue_pipeline.raw.uploads import refused_rows, upload_check, upload_check_spec
 from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.settings import FILES, Partner, Settings
 from revenue_pipeline.settings_tables import parameters
@@ -55,6 +56,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
     """Make the asset that replaces the run's days of one dataset by what its landing folders hold."""
     table, rules = dataset.table, landing_rules(settings)
     checks = EVENT_CHECKS if dataset is EVENTS else ()
+    answers = [upload_check_spec(asset_key(table.name))] if dataset.is_uploaded else []
 
     @dg.asset(
         key=asset_key(table.name),
@@ -65,7 +67,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
         owners=OWNERS,
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
-        check_specs=check_specs(asset_key(table.name), checks),
+        check_specs=[*check_specs(asset_key(table.name), checks), *answers],
         metadata={"dagster/column_schema": column_schema(table.columns), "dagster/table_name": table.name},
         freshness_policy=FRESHNESS,
     )
@@ -84,7 +86,10 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
             values = parameters(settings, window, as_of)
             return dg.MaterializeResult(
                 metadata=metadata,
-                check_results=[run_check(connection, asset_key(table.name), check, values) for check in checks],
+                check_results=[
+                    *(run_check(connection, asset_key(table.name), check, values) for check in checks),
+                    *(upload_check(refused_rows(connection, dataset, landing, window, rules)) for _ in answers),
+                ],
             )
 
     return land_files
@@ -214,7 +219,7 @@ def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefini
     ) -> dg.MaterializeResult:
         window, as_of = window_of(context), run_day.as_of(context)
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, rejected rows of {window}") as connection:
-            _record_rejected_partner_files(connection, settings, window)
+            _record_rejected_partner_files(connection, settings, window, as_of)
             values = parameters(settings, window, as_of)
             counted = connection.execute(
                 f"SELECT count(*) FROM {REJECTED_ROWS.name} WHERE folder_date >= $start AND folder_date < $end",
@@ -228,12 +233,12 @@ def rejected_rows_asset(settings: Settings, partitions: dg.DailyPartitionsDefini
     return gather_rejected_rows
 
 
-def _record_rejected_partner_files(connection: Any, settings: Settings, window: Window) -> None:
+def _record_rejected_partner_files(connection: Any, settings: Settings, window: Window, as_of: date) -> None:
     landing = LandingFolder(settings.storage.landing)
     landing.register(connection)
     rules = landing_rules(settings)
     load_exchange_rates(connection, landing, window, rules)
-    record_rejected(connection, PARTNER_REVENUE_FILES, landing, window, rules)
+    record_rejected(connection, PARTNER_REVENUE_FILES, landing, window, rules, as_of)
 
 
 def _import_check(key: dg.AssetKey, outcomes: Sequence[Batch | FailedDay]) -> dg.AssetCheckResult:

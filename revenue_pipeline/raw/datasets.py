@@ -62,6 +62,7 @@ class Dataset:
         extra: columns of the raw table that no file has, before the others.
         trailing: the same, after the others.
         given: what such a column holds for landed rows, as SQL; one without is worked out by the reader.
+        is_uploaded: whether people land it by hand: they are told of each row that is refused, and where it is.
         multiplied: pairs of a money field and a count whose product must fit a total too, in either currency.
     """
 
@@ -78,6 +79,7 @@ class Dataset:
     trailing: Sequence[Column] = ()
     given: Mapping[str, str] = field(default_factory=dict)
     multiplied: Sequence[tuple[str, str]] = ()
+    is_uploaded: bool = False
 
     @property
     def fields_by_name(self) -> dict[str, Field]:
@@ -256,6 +258,7 @@ MANUAL_REVENUE = Dataset(
     day_column="date",
     day="date",
     converted=("amount", "reporting_amount"),
+    is_uploaded=True,
     fields=(
         Field("click_id", Kind.TEXT, "The click that earned it.", required=True),
         Field("amount", Kind.TOTAL, "What it earned, in `currency`.", required=True),
@@ -400,6 +403,7 @@ REJECTED_ROWS = Table(
         Column("file", "VARCHAR", "Name of the file in that folder."),
         Column("reason", "VARCHAR", "The first rule that the row breaks."),
         Column("row", "VARCHAR", "The row as it was landed, as JSON."),
+        Column("field", "VARCHAR", "The column that breaks it; NULL for a line that is no row at all."),
         Column("occurrence", "BIGINT", "1 for the first of the rows alike in one file, 2 for the second, and so on."),
     ),
     "Landed rows that could not be used, each recorded once and kept for good.",

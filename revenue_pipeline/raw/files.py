@@ -136,10 +136,7 @@ def sources(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list
 
 def _shape(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[object, ...] | None:
     """Say what must be equal for files to be read together; None for a file without a line in it."""
-    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
-    compression = COMPRESSIONS.get(suffixes[-1], "none") if suffixes else "none"
-    suffix = (suffixes[-2:-1] or [""])[0] if compression != "none" else (suffixes[-1:] or [""])[0]
-    kind = FORMATS.get(suffix)
+    kind, compression = _kind(path)
     if kind is None or (kind == "parquet" and compression != "none"):
         raise LandingError(
             f"{path}: what kind of file is this? Land Parquet, or CSV or NDJSON (plain, .gz or .zst), "
@@ -193,6 +190,22 @@ def _look_at_text(path: str, compression: str) -> _Look | None:
     if not first_line.strip(b" \t\r\xef\xbb\xbf"):
         return None
     return _Look(first_line.rstrip(b"\r"), blank_lines, 0 < pairs < line_feeds)
+
+
+def text_of(path: str) -> tuple[str, str] | None:
+    """Give the format, csv or ndjson, and the whole text of a file; None for a file of another kind."""
+    kind, compression = _kind(path)
+    if kind not in ("csv", "ndjson"):
+        return None
+    return kind, b"".join(_chunks(path, compression)).decode("utf-8-sig", errors="replace")
+
+
+def _kind(path: str) -> tuple[str | None, str]:
+    """Give the format and the compression that a file's name tells."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1], "none") if suffixes else "none"
+    suffix = (suffixes[-2:-1] or [""])[0] if compression != "none" else (suffixes[-1:] or [""])[0]
+    return FORMATS.get(suffix), compression
 
 
 def _chunks(path: str, compression: str) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from revenue_pipeline.raw.files import (
     unreadable_lines,
 )
 from revenue_pipeline.raw.landing import Rules, read_landed
-from revenue_pipeline.warehouse import WarehouseError, append_new, replace_window
+from revenue_pipeline.warehouse import WarehouseError, append_new, remember_written, replace_window
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def land(
             rows, days = _land_events(connection, landing, window, rules, as_of)
         else:
             rows, days = _land_days(connection, dataset, landing, window, rules, as_of)
-        rejected = record_rejected(connection, dataset, landing, window, rules)
+        rejected = record_rejected(connection, dataset, landing, window, rules, as_of)
     except (duckdb.Error, WarehouseError) as error:
         culprit = damaged_file(landing.files(dataset.name, window.widened(1, 1 + rules.late_arrival_days).days))
         where = f" {culprit}:" if culprit else ""
@@ -75,7 +75,12 @@ def _rate_days(
 
 
 def record_rejected(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, landing: LandingFolder, window: Window, rules: Rules
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    landing: LandingFolder,
+    window: Window,
+    rules: Rules,
+    as_of: date,
 ) -> int:
     """Add the unusable rows of the folders of `window` to `raw.rejected_rows`, each once; give how many were new."""
     folders = landing.files(dataset.name, window.days)
@@ -91,9 +96,9 @@ def record_rejected(
     ]
     if broken:
         connection.executemany(
-            "INSERT INTO newly_rejected SELECT ?, ?, 'unreadable', CAST(to_json(?) AS VARCHAR)", broken
+            "INSERT INTO newly_rejected SELECT ?, ?, 'unreadable', NULL, CAST(to_json(?) AS VARCHAR)", broken
         )
-    return append_new(
+    new = append_new(
         connection,
         REJECTED_ROWS,
         f"""
@@ -102,12 +107,16 @@ def record_rejected(
             CAST(folder_date AS DATE) AS folder_date,
             CAST(file AS VARCHAR) AS file,
             CAST(reason AS VARCHAR) AS reason,
+            CAST(field AS VARCHAR) AS field,
             CAST(landed_row AS VARCHAR) AS row,
             row_number() OVER (PARTITION BY folder_date, file, reason, landed_row) AS occurrence
         FROM newly_rejected
         """,
         window,
     )
+    if new:
+        remember_written(connection, REJECTED_ROWS.name, window, as_of)
+    return new
 
 
 def _land_days(

@@ -98,7 +98,7 @@ def read_landed(
     readings = [_Reading(dataset, source, rules, within) for source in sources(connection, files)]
     usable = " UNION ALL BY NAME ".join(reading.usable for reading in readings) or _no_rows(dataset)
     rejected = " UNION ALL ".join(part for reading in readings for part in reading.rejected)
-    nothing = "SELECT NULL AS folder_date, NULL AS file, NULL AS reason, NULL AS landed_row WHERE FALSE"
+    nothing = "SELECT NULL AS folder_date, NULL AS file, NULL AS reason, NULL AS field, NULL AS landed_row WHERE FALSE"
     days = " UNION ".join(reading.rate_days for reading in readings if dataset.needs_rates)
     return LandedRows(usable, rejected or nothing, days or "SELECT CAST(NULL AS DATE) AS rate_day WHERE FALSE")
 
@@ -131,13 +131,13 @@ class _Reading:
 
     @property
     def rejected(self) -> list[str]:
-        """The rows that break a rule: folder_date, file, reason, landed_row."""
-        written = f"{self._source.as_json} AS landed_row"
+        """The rows that break a rule: folder_date, file, reason, field, landed_row."""
+        written = f"{self._broken_field} AS field, {self._source.as_json} AS landed_row"
         parts = [f"SELECT folder_date, file, reason, {written} FROM ({self._judged}) WHERE reason IS NOT NULL"]
         if self._source.broken:
             relation, line = self._source.broken
             parts.append(
-                f"SELECT {FOLDER_DATE} AS folder_date, {FILE} AS file, 'unreadable' AS reason, "
+                f"SELECT {FOLDER_DATE} AS folder_date, {FILE} AS file, 'unreadable' AS reason, NULL AS field, "
                 f"CAST(to_json({line}) AS VARCHAR) AS landed_row FROM {relation}"
             )
         return parts
@@ -273,41 +273,50 @@ class _Reading:
 
     @property
     def _reason(self) -> str:
+        """The first rule that a row breaks, as SQL."""
+        conditions: dict[str, list[str]] = {}
+        for reason, _, condition in self._rules_in_order:
+            conditions.setdefault(reason, []).append(f"({condition})")
+        whens = (f"WHEN {' OR '.join(breaking)} THEN '{reason}'" for reason, breaking in conditions.items())
+        return f"CASE {' '.join(whens)} END"
+
+    @property
+    def _broken_field(self) -> str:
+        """The first field that breaks that rule, as SQL."""
+        whens = (f"WHEN {condition} THEN '{name}'" for _, name, condition in self._rules_in_order)
+        return f"CASE {' '.join(whens)} END"
+
+    @property
+    def _rules_in_order(self) -> list[tuple[str, str, str]]:
+        """Every rule as its reason, the field it is about, and the condition under which a row breaks it."""
         dataset, fields = self._dataset, self._dataset.fields
-        broken = {
-            "missing_column": [f"{each.name}_missing" for each in fields if each.required],
-            "unreadable": [f"{each.name}_unreadable" for each in fields],
-            "bad_estimate": ["event_name = 'ad_impression' AND (revenue_not_finite OR revenue_negative)"]
-            if dataset.name == "events"
-            else [],
-            "unknown_currency": [f"currency NOT IN ({', '.join(map(quoted, sorted(CURRENCY_CODES)))})"]
-            if "currency" in dataset.fields_by_name
-            else [],
-            "out_of_range": [f"{each.name}_out_of_range" for each in fields],
-        }
+        broken = [("missing_column", each.name, f"{each.name}_missing") for each in fields if each.required]
+        broken += [("unreadable", each.name, f"{each.name}_unreadable") for each in fields]
+        if dataset.name == "events":
+            estimate = "event_name = 'ad_impression' AND (revenue_not_finite OR revenue_negative)"
+            broken.append(("bad_estimate", "revenue", estimate))
+        if "currency" in dataset.fields_by_name:
+            known = ", ".join(map(quoted, sorted(CURRENCY_CODES)))
+            broken.append(("unknown_currency", "currency", f"currency NOT IN ({known})"))
+        broken += [("out_of_range", each.name, f"{each.name}_out_of_range") for each in fields]
         if dataset.converted:
             money, converted = dataset.converted
             # Without a rate the amount is NULL as well, which is not the row's fault.
-            broken["out_of_range"].append(f"{money} IS NOT NULL AND {converted} IS NULL AND rate_units IS NOT NULL")
+            condition = f"{money} IS NOT NULL AND {converted} IS NULL AND rate_units IS NOT NULL"
+            broken.append(("out_of_range", money, condition))
         for money, volume in dataset.multiplied:
-            broken["out_of_range"].append(product_is_too_large(money, volume, "rate_units"))
+            broken.append(("out_of_range", money, product_is_too_large(money, volume, "rate_units")))
         if dataset.name == "partner_revenue":
             partners = ", ".join(map(quoted, self._rules.partner_currencies))
-            broken["unknown_partner"] = [f"partner NOT IN ({partners})" if partners else "TRUE"]
+            broken.append(("unknown_partner", "partner", f"partner NOT IN ({partners})" if partners else "TRUE"))
         if dataset.name == "events":
             late = self._rules.late_arrival_days
-            broken["outside_arrival_window"] = [
-                f"date_diff('day', event_date, folder_date) NOT BETWEEN -1 AND {late + 1}"
-            ]
+            condition = f"date_diff('day', event_date, folder_date) NOT BETWEEN -1 AND {late + 1}"
+            broken.append(("outside_arrival_window", "event_time", condition))
         elif dataset.day:
-            broken["wrong_day"] = [f"{dataset.day_column} <> folder_date"]
-        known = {name for part in fields for name in _flags(part, self._physical(part)[1])}
-        whens = [
-            f"WHEN {' OR '.join(f'({condition})' for condition in applying)} THEN '{reason}'"
-            for reason, conditions in broken.items()
-            if (applying := [each for each in conditions if not _is_flag(each) or each in known])
-        ]
-        return f"CASE {' '.join(whens)} END"
+            broken.append(("wrong_day", dataset.day, f"{dataset.day_column} <> folder_date"))
+        flags = {name for part in fields for name in _flags(part, self._physical(part)[1])}
+        return [rule for rule in broken if not _is_flag(rule[2]) or rule[2] in flags]
 
 
 def _is_flag(condition: str) -> bool:

@@ -95,7 +95,7 @@ class Lake:
         self.connection.execute("CREATE OR REPLACE TEMP TABLE exchange_rates AS " + NO_RATES)
         usable = read_landed(self.connection, dataset, files, UTC_RULES).usable
         self.connection.execute(f"INSERT INTO {dataset.table.name} BY NAME SELECT * FROM ({usable})")
-        record_rejected(self.connection, dataset, landing, window, UTC_RULES)
+        record_rejected(self.connection, dataset, landing, window, UTC_RULES, as_of=DAY)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(query).fetchall()

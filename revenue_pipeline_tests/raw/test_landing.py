@@ -1014,7 +1014,7 @@ def test_the_reason_is_the_first_rule_a_partner_row_breaks(lake: Lake) -> None:
     landing = LandingFolder(str(lake.landing))
     load_exchange_rates(lake.connection, landing, Window.of_day(DAY), rules)
 
-    record_rejected(lake.connection, PARTNER_REVENUE_FILES, landing, Window.of_day(DAY), rules)
+    record_rejected(lake.connection, PARTNER_REVENUE_FILES, landing, Window.of_day(DAY), rules, as_of=DAY)
 
     landed = {
         ",".join(value or "" for value in json.loads(row).values()): reason
