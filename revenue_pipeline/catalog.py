@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from revenue_pipeline import core, reports
@@ -10,6 +12,16 @@ from revenue_pipeline.raw.imports import DESTINATIONS, PARTNER_IMPORTS
 from revenue_pipeline.warehouse import WRITTEN_DAYS, Table
 
 CERTIFICATE = "core.revenue_conservation"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What the command line prints of a published table: its rows by `day`, in an order, in a terminal's columns."""
+
+    table: str
+    day: str
+    order: Sequence[str]
+    headline: Sequence[str]
 
 
 @lru_cache(maxsize=1)
@@ -26,3 +38,11 @@ def published_tables() -> list[Table]:
     """What the published copy holds: the reports, and what tells how far they can be trusted."""
     certificate = [table.table for table in core.TABLES if table.name == CERTIFICATE]
     return [*(table.table for table in reports.TABLES), *certificate, PARTNER_IMPORTS, REJECTED_ROWS, WRITTEN_DAYS]
+
+
+def printed_tables() -> dict[str, Printed]:
+    """Give what `revenue-pipeline report` can print, by the name that a person types."""
+    refused = ("folder_date", "dataset", "file", "reason", "field", "row")
+    printed = [Printed(each.name, each.day, each.unique_by, each.headline) for each in reports.TABLES]
+    printed.append(Printed(REJECTED_ROWS.name, REJECTED_ROWS.day_column, refused, refused))
+    return {each.table.partition(".")[2]: each for each in printed}

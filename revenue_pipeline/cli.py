@@ -31,8 +31,6 @@ CENT = Decimal("0.01")
 screen = Console(width=None if sys.stdout.isatty() else 160)
 notices = Console(stderr=True)
 
-REFUSED = ("folder_date", "dataset", "file", "reason", "field", "row")
-
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -246,20 +244,17 @@ def _progress() -> Iterator[Progress]:
 
 
 def _print_report(settings: Settings, name: str, start: date | None, end: date | None, style: str) -> None:
-    from revenue_pipeline import reports
+    from revenue_pipeline.catalog import printed_tables
     from revenue_pipeline.publish import PublishedCopy
-    from revenue_pipeline.raw.datasets import REJECTED_ROWS
 
-    shown = {each.name: (each.day, each.unique_by, each.headline) for each in reports.TABLES}
-    shown[REJECTED_ROWS.name] = (REJECTED_ROWS.day_column, REFUSED[1:4], REFUSED)
-    tables = {table.partition(".")[2]: table for table in shown}
+    tables = printed_tables()
     if name not in tables:
         raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
-    table = tables[name]
-    day, unique_by, headline = shown[table]
-    key = ", ".join(f"{column} NULLS FIRST" for column in unique_by)
+    printed = tables[name]
+    key = ", ".join(f"{column} NULLS FIRST" for column in printed.order)
     relation = PublishedCopy(settings.storage.warehouse).read(
-        f"SELECT * FROM {table} WHERE {day} BETWEEN coalesce($start, {day}) AND coalesce($end, {day}) ORDER BY {key}",
+        f"SELECT * FROM {printed.table} WHERE {printed.day} BETWEEN coalesce($start, {printed.day}) "
+        f"AND coalesce($end, {printed.day}) ORDER BY {key}",
         {"start": start, "end": end},
     )
     columns = list(relation.columns)
@@ -272,7 +267,7 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
         json.dump(rows, sys.stdout, default=_written, indent=2)
         sys.stdout.write("\n")
     else:
-        _print_rows(f"{table}, {settings.reporting.currency}", headline, rows)
+        _print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
 
 
 def _print_status(settings: Settings, as_of: date, start: date | None, end: date | None) -> None:

@@ -55,10 +55,12 @@ def land_a_day(land_csv: Land, day: str, total: str = "0.08") -> None:
 
 def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Path, land_csv: Land) -> None:
     land_a_day(land_csv, "2026-11-05")
+    land_csv("manual_revenue", "2026-11-05", [{"click_id": "c1", "amount": "$5", "date": "2026-11-05"}], "sales.csv")
 
     done = command("run", "--start", "2026-11-05", "--end", "2026-11-05", "--as-of", "2026-11-05")
     assert done.returncode == 0, done.stderr
     assert "2026-11-05: done" in done.stderr
+    assert "sales.csv line 2: amount '$5' cannot be read" in done.stderr
 
     table = command("report", "rpm").stdout
     assert "80.0000" in table
@@ -75,6 +77,10 @@ def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Pa
         False,
     )
     assert command("report", "rpm", "--start", "2026-11-06", "--format", "json").stdout == "[]\n"
+
+    (refused,) = json.loads(command("report", "rejected_rows", "--format", "json").stdout)
+    assert (refused["dataset"], refused["file"], refused["reason"]) == ("manual_revenue", "sales.csv", "unreadable")
+    assert (refused["field"], json.loads(refused["row"])["amount"]) == ("amount", "$5")
 
     status = command("status", "--as-of", "2026-11-08").stdout
     assert "acme" in status
