@@ -59,7 +59,7 @@ def test_an_opened_connector_knows_its_account_and_shows_no_secret() -> None:
     ("change", "told"),
     [
         ({"connector": "nope"}, r"partners\.max\.connector: 'nope' is unknown; there are files, "),
-        ({"granularity": "user_level"}, r"partners\.max: .*user_level"),
+        ({"granularity": "user_level"}, r"partners\.max\.options\.apps: missing: user-level revenue"),
         ({"granularity": None}, r"partners\.max: max: granularity is missing\. Set its granularity to aggregated"),
         ({"options": {"side": "network"}}, r"partners\.max\.options\.side: unknown key"),
         ({"credentials": {}}, r"partners\.max: .*api_key"),
