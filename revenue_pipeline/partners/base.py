@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -21,16 +21,30 @@ from pydantic import BaseModel, ConfigDict
 
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.http import HttpOptions, PartnerError, PartnerHttp, RateLimit, Throttle
-from revenue_pipeline.partners.rows import ConversionRow, RevenueRow, Row, canonical, normalised
+from revenue_pipeline.partners.rows import (
+    ConversionRow,
+    CostRow,
+    DeliveryRow,
+    ExchangeRateRow,
+    LineItemRow,
+    RevenueRow,
+    Row,
+    canonical,
+    normalised,
+)
 
 __all__ = [
     "Account",
     "Connector",
     "ConnectorOptions",
     "ConversionRow",
+    "CostRow",
+    "DeliveryRow",
+    "ExchangeRateRow",
     "Granularity",
     "Import",
     "IncompleteError",
+    "LineItemRow",
     "PartnerError",
     "RateLimit",
     "RevenueRow",
@@ -111,7 +125,7 @@ class Connector(ABC):
     credentials: ClassVar[tuple[str, ...]]  # the names it needs
     gives: ClassVar[tuple[type[Row], ...]] = (RevenueRow,)  # the kinds of its rows
     granularities: ClassVar[tuple[Granularity, ...]] = ()  # of its revenue
-    grain: ClassVar[tuple[str, ...]] = ()  # the columns that its revenue rows can carry
+    grain: ClassVar[tuple[str, ...]] = ()  # the columns that its revenue or cost rows can carry
     Options: ClassVar[type[ConnectorOptions]] = ConnectorOptions  # what `options:` may hold
     timezone: ClassVar[str] = "UTC"  # default of the account's
     currency: ClassVar[str] = "USD"  # default of the account's
@@ -203,6 +217,17 @@ class Connector(ABC):
             f"Compare with {self.documentation} and correct the connector {self.name}.",
         )
 
+    def refuse_other_days(self, day: date, zone: str) -> None:
+        """PartnerError when the partner's days are not those of the settings: nobody could tell whose they are.
+
+        zone: the IANA name that the partner gives. Zones with other names but the same day are no other ones.
+        """
+        if _day_bounds(day, zone) != _day_bounds(day, self.account.timezone):
+            raise PartnerError(
+                f"{self.subject(day)}: the partner's days are those of {zone}, and not of {self.account.timezone}.",
+                f"Set partners.{self.account.name}.timezone to {zone}.",
+            )
+
     def beyond_reach_back(self, day: date) -> PartnerError:
         """What to raise for a day the partner no longer reports."""
         folders = " and ".join(f"<landing>/{kind.dataset}/date={day.isoformat()}/" for kind in self.gives)
@@ -210,6 +235,15 @@ class Connector(ABC):
             f"{self.subject(day)}: the partner reports only the last {self.reach_back} days.",
             f"Export it at the partner and land it as files: {folders}.",
         )
+
+
+def _day_bounds(day: date, zone: str) -> tuple[datetime, ...]:
+    """The first and the last instant of a day there."""
+    try:
+        info = ZoneInfo(zone)
+    except (ValueError, OSError):
+        raise ValueError(f"{zone!r} is not a time zone") from None
+    return tuple(datetime.combine(day, moment, info).astimezone(timezone.utc) for moment in (time.min, time.max))
 
 
 # --- reading values --------------------------------------------------------------------------------------------------

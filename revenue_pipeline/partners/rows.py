@@ -100,6 +100,95 @@ class ConversionRow(Row):
         return self.converted_at.astimezone(zone).date()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow(Row):
+    """What an advertising channel charges for one campaign on one of its days, by what else its rows are split.
+
+    `cost` is exact, in `currency`, as the channel wrote it. channel: as in the events of the users it won.
+    """
+
+    dataset: ClassVar[str] = "costs"
+    lower_case: ClassVar[frozenset[str]] = frozenset({"platform"})
+    upper_case: ClassVar[frozenset[str]] = frozenset({"country", "currency"})
+
+    cost_date: date
+    channel: str
+    campaign_id: str | None = None
+    app_id: str | None = None
+    platform: str | None = None
+    country: str | None = None
+    cost: Decimal
+    currency: str
+    impressions: int | None = None
+    clicks: int | None = None
+    installs: int | None = None
+
+    def day_in(self, zone: ZoneInfo) -> date:
+        """The day the channel books it on."""
+        return self.cost_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineItemRow(Row):
+    """A line item as it is booked on the day that it was asked for.
+
+    proposal_status: sold, unsold or retracted. rate_type: CPM, CPC or CPD. net_rate, gross_rate: in `currency`, for a
+    thousand impressions, a click or a day. contracted_volume: impressions, clicks or days.
+    """
+
+    dataset: ClassVar[str] = "line_items"
+    lower_case: ClassVar[frozenset[str]] = frozenset({"proposal_status"})
+    upper_case: ClassVar[frozenset[str]] = frozenset({"rate_type", "currency"})
+
+    line_item_id: str
+    proposal_id: str | None = None
+    proposal_status: str | None = None
+    rate_type: str
+    net_rate: Decimal
+    gross_rate: Decimal | None = None
+    currency: str
+    contracted_volume: int
+    start_date: date
+    end_date: date | None = None
+
+    def day_in(self, zone: ZoneInfo) -> None:
+        """None: it is booked for many days, and may be asked for on any of them and after."""
+        return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow(Row):
+    """What a line item delivered on one day in one ad unit, under one key-value or under none. Rows are disjoint."""
+
+    dataset: ClassVar[str] = "line_item_delivery"
+
+    delivery_date: date
+    line_item_id: str
+    ad_unit_id: str
+    custom_criteria: str | None = None
+    impressions: int
+    clicks: int | None = None
+
+    def day_in(self, zone: ZoneInfo) -> date:
+        """The day the ad server counts it on."""
+        return self.delivery_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRateRow(Row):
+    """How many units of the reporting currency one unit of `currency` is worth, as published for `rate_date`."""
+
+    dataset: ClassVar[str] = "fx_rates"
+
+    rate_date: date
+    currency: str
+    rate: Decimal
+
+    def day_in(self, zone: ZoneInfo) -> None:
+        """None: asked for a day without rates, a publisher gives those of the last day before it."""
+        return
+
+
 def normalised(row: R, day: date, zone: ZoneInfo) -> R:
     """The row as it is stored; ValueError for one that cannot be true, or is not of that day in `zone`."""
     read = {name: _read(row, name, *kind) for name, kind in _kinds(type(row)).items()}

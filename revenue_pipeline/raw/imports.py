@@ -23,6 +23,7 @@ from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import PartnerError, Row, content_id, import_day
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
 from revenue_pipeline.raw.conversions import CONVERSIONS
+from revenue_pipeline.raw.costs import IMPORTED_COSTS
 from revenue_pipeline.raw.destination import Booking, Destination, Value
 from revenue_pipeline.raw.exchange_rates import ExchangeRates
 from revenue_pipeline.raw.files import LandingError, LandingFolder
@@ -30,7 +31,7 @@ from revenue_pipeline.raw.partner_revenue import REVENUE, landed_rows
 from revenue_pipeline.settings import MappedColumn, Settings
 from revenue_pipeline.warehouse import Column, Log, Table, append, quoted, remember_written, replace_window
 
-DESTINATIONS: Mapping[type[Row], Destination] = {each.row: each for each in (REVENUE, CONVERSIONS)}
+DESTINATIONS: Mapping[type[Row], Destination] = {each.row: each for each in (REVENUE, CONVERSIONS, IMPORTED_COSTS)}
 """Kind of row -> where it goes. A new kind of row is one more of them."""
 
 PARTNER_IMPORTS = Table(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from revenue_pipeline.simulator.faults import Fault
-from revenue_pipeline.simulator.world import ReportRow, World
+from revenue_pipeline.simulator.world import Cost, ReportRow, World
 
 T = TypeVar("T")
 
@@ -71,6 +71,18 @@ class Call:
         if restated := self.faults.get("restated"):
             growth = 1 + Decimal(str(restated.amount(3))) / 100
             rows = [row._replace(revenue=(row.revenue * growth).quantize(row.revenue)) for row in rows]
+        return rows
+
+    def spent(self, channel: str, day: date) -> list[Cost]:
+        """What an advertising channel says that one of its days cost, at the age the day has today."""
+        rows = self.world.charged(channel, day, (self.today - day).days)
+        if "empty" in self.faults:
+            return []
+        if "vanished_rows" in self.faults:
+            rows = rows[1 + len(rows) // 4 :]
+        if restated := self.faults.get("restated"):
+            growth = 1 + Decimal(str(restated.amount(3))) / 100
+            rows = [row._replace(cost=(row.cost * growth).quantize(row.cost)) for row in rows]
         return rows
 
     def page(self, rows: Sequence[T], offset: int, limit: int | None) -> Sequence[T]:

@@ -30,7 +30,7 @@ FAULTS = REFUSALS | {
     "rows_by_id": "TUNE: the rows are a map by their number, and a list only where there is none",
     "status_told": "Everflow: the affiliate's conversions have a status",
     "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
-    "restated": "all revenue is `value` percent (default 3) more than it was",
+    "restated": "all revenue, and all cost, is `value` percent (default 3) more than it was",
     "cut_file": "a file ends in its middle, and nothing says so but the file itself",
     "headings_drift": "MAX: the headings of a file are in upper case, and nothing else",
     "no_such_app": "MAX: the partner knows none of the apps",

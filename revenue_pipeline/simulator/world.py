@@ -30,6 +30,9 @@ from revenue_pipeline.simulator.messages import Messages
 
 LIFETIME_DAYS = 60  # nobody comes back later; people from this long before the first day are still around on it
 LATEST_ARRIVAL_DAYS = 2
+BRAND, TRIAL = "g-brand", "tt-trial"  # campaigns that spend every day and win nobody we could name
+FRUITLESS_CAMPAIGNS = {"google": (BRAND,), "tiktok": (TRIAL,)}
+CHARGED_PERMILLE = (700, 980)  # of what a channel's day costs in the end, on the day itself and on the next
 ONE_DAY = timedelta(days=1)
 
 
@@ -149,8 +152,30 @@ class World:
                 key = (day, channel.name, campaign_id, app_id, platform, country.code)
                 volume = (clicks * rng.randrange(30, 60), clicks, installs)
                 rows.append(Cost(*key, money(cents, 2), channel.currency, *volume))
-        brand = (day, "google", "g-brand", "acme_ios", "ios", "US")  # spends every day and wins nobody we could name
-        return [*rows, Cost(*brand, money(rng.randrange(500, 1500), 2), "USD", rng.randrange(9_000, 20_000), 40, 0)]
+        brand = (day, "google", BRAND, "acme_ios", "ios", "US")
+        rows.append(Cost(*brand, money(rng.randrange(500, 1500), 2), "USD", rng.randrange(9_000, 20_000), 40, 0))
+        trial = self._stream(day, "costs of a trial")
+        for tried in ("US", "DE"):
+            key = (day, "tiktok", TRIAL, "acme_puzzle", "android", tried)
+            spent = money(trial.randrange(200, 900), 2)
+            rows.append(Cost(*key, spent, "USD", trial.randrange(2_000, 9_000), trial.randrange(5, 40), 0))
+        return rows
+
+    def charged(self, channel: str, day: date, age_days: int) -> list[Cost]:
+        """What a channel says of a day that is `age_days` old: a part on the day and the next, then all of `costs`."""
+        rows = [cost for cost in self.costs(day) if cost.channel == channel] if age_days >= 0 else []
+        if age_days >= len(CHARGED_PERMILLE):
+            return rows
+        share = CHARGED_PERMILLE[age_days]
+        return [
+            row._replace(
+                cost=money(int(row.cost.scaleb(2)) * share // 1000, 2),
+                impressions=row.impressions * share // 1000,
+                clicks=row.clicks * share // 1000,
+                installs=row.installs * share // 1000,
+            )
+            for row in rows
+        ]
 
     def exchange_rate(self, day: date) -> Decimal | None:
         """US dollars for one euro, six digits; None on Sundays, when no rate is published."""

@@ -158,7 +158,7 @@ def import_days(lake: Lake, simulator: Simulator, tmp_path: Path) -> Import:
     """Import days of a partner and book them."""
 
     def run(*days: date, partner: str = "max", as_of: date = DAY, **changes: Any) -> list[Batch | FailedDay]:
-        partners = {
+        partners: dict[str, dict[str, Any]] = {
             "max": {
                 "connector": "applovin_max",
                 "granularity": "aggregated",
@@ -169,7 +169,7 @@ def import_days(lake: Lake, simulator: Simulator, tmp_path: Path) -> Import:
             "acme": {"connector": "files", "granularity": "user_level", "grain": ["app_id"], "currency": "EUR"},
             "other": {"connector": "files", "granularity": "aggregated"},
         }
-        partners[partner] |= changes
+        partners[partner] = {**partners.get(partner, {}), **changes}
         storage = {"landing": str(lake.landing), "archive": tmp_path / "archive"}
         document = {"start_date": "2026-10-01", "storage": storage, "partners": partners}
         settings = Settings.model_validate(document).model_copy(update={"secrets": {"KEY": SecretStr(KEY)}})

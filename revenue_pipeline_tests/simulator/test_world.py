@@ -48,8 +48,8 @@ def test_this_very_world() -> None:
     assert event.event_time == datetime(2026, 10, 5, 3, 23, 15, 679_000, tzinfo=timezone.utc)
     assert event.revenue == Decimal("0.000608760")
     assert len(world.events(DAY)) == 819
-    assert sum(cost.cost for cost in world.costs(DAY)) == Decimal("16.13")
     assert sum(row.revenue for row in world.final_report("applovin_max", DAY)) == Decimal("0.661949")
+    assert sum(cost.cost for cost in world.costs(DAY)) == Decimal("31.45")
 
 
 def test_the_usual_size() -> None:
@@ -211,10 +211,19 @@ def test_costs_belong_to_the_campaigns_that_people_came_by(world: World) -> None
     installs: Counter[tuple[str, str | None]] = Counter()
     for cost in costs:
         installs[cost.channel, cost.campaign_id] += cost.installs
-    assert installs.pop(("google", "g-brand")) == 0  # spends, wins nobody
+    for wins_nobody in (("google", "g-brand"), ("tiktok", "tt-trial")):
+        assert installs.pop(wins_nobody) == 0
     assert installs == {key: number for key, number in starters.items() if key[0] != "organic"}
     assert all(cost.cost >= 0 and cost.cost_date == DAY for cost in costs)
     assert {cost.currency for cost in costs} == {"USD", "EUR"}
+
+
+@pytest.mark.parametrize("channel", ["applovin", "meta", "google", "tiktok"])
+def test_a_channel_charges_more_as_a_day_ages_and_in_the_end_what_it_cost(world: World, channel: str) -> None:
+    ages = [sum(cost.cost for cost in world.charged(channel, DAY, age)) for age in range(-1, 4)]
+    assert ages[0] == 0
+    assert 0 < ages[1] < ages[2] < ages[3] == ages[4]
+    assert world.charged(channel, DAY, 2) == [cost for cost in world.costs(DAY) if cost.channel == channel]
 
 
 def test_the_exchange_rate_moves_slowly_and_rests_on_sundays(world: World) -> None:
