@@ -150,6 +150,6 @@ def stale_days(settings: Settings) -> list[StaleDay]:
 def _sources(
     read: Reads, day: date, settings: Settings, slices_of: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, date]]:
-    for offset in range(-read.days_before(settings.cohorts.max_days), read.after + 1):
+    for offset in range(-read.days_before(settings.reach), read.after + 1):
         for name in slices_of.get(read.table, [read.table]):
             yield name, day + timedelta(days=offset)

@@ -72,16 +72,16 @@ class MovingBatch:
     change: Decimal | None
 
 
-def windows_needed(table: SqlTable, window: Window, max_days: int) -> dict[str, Window]:
+def windows_needed(table: SqlTable, window: Window, reach: Mapping[str, int]) -> dict[str, Window]:
     """Give the days of each table that `window` of `table` is computed from, the table's own among them.
 
-    Cohorts are followed for `max_days`.
+    `reach` holds the lengths that the settings decide, as `Settings.reach` does.
     """
     needed = {table.name: window}
     for each in reversed(SQL_TABLES):
         if each.name in needed:
             for read in each.reads:
-                days = needed[each.name].widened(read.days_before(max_days), read.after)
+                days = needed[each.name].widened(read.days_before(reach), read.after)
                 known = needed.get(read.table, days)
                 needed[read.table] = Window(min(days.start, known.start), max(days.end, known.end))
     return needed
@@ -102,7 +102,7 @@ def moved_between(
     with warehouse.reading(log, f"{table.name} as known on {first} and on {last}") as connection:
         before = _computed(connection, settings, table, window, first)
         after = _computed(connection, settings, table, window, last)
-        days = windows_needed(table, window, settings.cohorts.max_days).get(PARTNER_REVENUE.name)
+        days = windows_needed(table, window, settings.reach).get(PARTNER_REVENUE.name)
         batches = _batches_between(connection, days, first, last) if days else []
     return list(_differences(table.unique_by, before, after)), batches
 
@@ -110,7 +110,7 @@ def moved_between(
 def _computed(
     connection: duckdb.DuckDBPyConnection, settings: Settings, table: SqlTable, window: Window, known_on: date
 ) -> list[dict[str, Any]]:
-    needed = windows_needed(table, window, settings.cohorts.max_days)
+    needed = windows_needed(table, window, settings.reach)
     computed = [each for each in SQL_TABLES if each.name in needed]
     connection.execute("USE memory")
     for schema in ("known", *{name.partition(".")[0] for name in (each.name for each in all_tables())}):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
@@ -92,27 +92,31 @@ def daily_partitions(start: date, timezone: str, last_day: date | None = None) -
 
 
 FOLLOWED: Final = "followed"
+"""As many days as cohorts are followed for, which is a setting."""
+
+CREDITED: Final = "credited"
+"""As many days as the longest attribution window, which is a setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Which days of a table the day `d` of another one reads: `d - before` to `d + after`, where they are loaded.
 
-    `before` may be `FOLLOWED`: as many days as cohorts are followed for, which is a setting.
+    `before` may be a length that the settings decide, `FOLLOWED` or `CREDITED`.
     """
 
     table: str
-    before: int | Literal["followed"] = 0
+    before: int | Literal["followed", "credited"] = 0
     after: int = 0
 
-    def days_before(self, max_days: int) -> int:
-        """Give `before` in days, where cohorts are followed for `max_days`."""
-        return max_days if self.before == FOLLOWED else self.before
+    def days_before(self, reach: Mapping[str, int]) -> int:
+        """Give `before` in days, where `reach` holds the lengths that the settings decide, as `Settings.reach` does."""
+        return self.before if isinstance(self.before, int) else reach[self.before]
 
-    def mapping(self, max_days: int) -> dg.TimeWindowPartitionMapping:
+    def mapping(self, reach: Mapping[str, int]) -> dg.TimeWindowPartitionMapping:
         """Give the same to Dagster, which then marks the right neighbours stale after a backfill."""
         return dg.TimeWindowPartitionMapping(
-            start_offset=-self.days_before(max_days),
+            start_offset=-self.days_before(reach),
             end_offset=self.after,
             allow_nonexistent_upstream_partitions=True,
         )

@@ -143,6 +143,11 @@ class Attribution(_Section):
     default_window: Duration = timedelta(days=7)
     offers: dict[str, Duration] = {}
 
+    @property
+    def longest_days(self) -> int:
+        """The longest of the windows in days, begun ones included."""
+        return -(-max([self.default_window, *self.offers.values()]) // timedelta(days=1))
+
 
 class Credential(_Section):
     """Where a secret comes from: the name of an environment variable, never the secret itself."""
@@ -195,6 +200,11 @@ class Settings(_Section):
     def revenue_partners(self) -> dict[str, Partner]:
         """The partners that ad revenue comes from, and so those of the ledger: they have a granularity."""
         return {name: partner for name, partner in self.partners.items() if partner.granularity is not None}
+
+    @property
+    def reach(self) -> dict[str, int]:
+        """How many days back some tables read: those that cohorts are `followed` for, and a click is `credited` for."""
+        return {"followed": self.cohorts.max_days, "credited": self.attribution.longest_days}
 
     def secret(self, variable: str) -> str:
         """Give the secret that the environment variable `variable` held when the settings were loaded."""

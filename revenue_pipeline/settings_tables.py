@@ -45,7 +45,16 @@ START_EVENTS = Table(
     (Column("start_event", "VARCHAR", "An event that starts a cohort."),),
     "The events that start a cohort.",
 )
-SETTINGS_TABLES = (PARTNERS, CONTAINERS, START_EVENTS)
+OFFERS = Table(
+    "settings.offers",
+    "",
+    (
+        Column("offer_id", "VARCHAR", "The offer."),
+        Column("attribution_window", "INTERVAL", "How long after a click a conversion still counts."),
+    ),
+    "The offers that have an attribution window of their own.",
+)
+SETTINGS_TABLES = (PARTNERS, CONTAINERS, START_EVENTS, OFFERS)
 
 
 def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -65,6 +74,8 @@ def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Sett
         connection.execute("INSERT INTO settings.containers VALUES (?, ?)", [container, discount])
     for start_event in dict.fromkeys(settings.cohorts.start_events):
         connection.execute("INSERT INTO settings.start_events VALUES (?)", [start_event])
+    for offer, window in settings.attribution.offers.items():
+        connection.execute("INSERT INTO settings.offers VALUES (?, ?)", [offer, window])
 
 
 def parameters(settings: Settings, window: Window, as_of: date) -> dict[str, Any]:
@@ -76,4 +87,8 @@ def parameters(settings: Settings, window: Window, as_of: date) -> dict[str, Any
         "default_import_window_days": settings.import_window_days,
         "default_mpp_discount": settings.mpp_discount.default,
         "max_days": settings.cohorts.max_days,
+        "default_attribution_window": settings.attribution.default_window,
+        "cost_per_segment": settings.messages.cost_per_segment,
+        "reporting_currency": settings.reporting.currency,
+        "reporting_timezone": settings.reporting.timezone,
     }

@@ -53,6 +53,7 @@ class SqlTable:
         sums: columns whose sum over the window is shown with each run.
         headline: the columns that a terminal has room for; empty where no command prints the table.
         ratios: columns that must never be infinite or not a number.
+        conserves: a table with the same day column, and the sums that each day of both must have in common.
         checks: its own checks.
     """
 
@@ -63,6 +64,7 @@ class SqlTable:
     sums: Sequence[str] = ()
     headline: Sequence[str] = ()
     ratios: Sequence[str] = ()
+    conserves: tuple[str, Sequence[str]] | None = None
     checks: Sequence[Check] = ()
 
     @property
@@ -97,6 +99,17 @@ class SqlTable:
             query = f"SELECT * FROM {self.name} WHERE {inside} AND ({odd})"
             told = f"{', '.join(self.ratios)} are numbers or NULL, never infinite."
             checks.append(Check("ratios_are_finite", told, query, days, blocking=True))
+        if self.conserves:
+            source, sums = self.conserves
+            sides = (
+                f"SELECT {self.day}, {', '.join(sums)} FROM {source} WHERE {inside} UNION ALL "
+                f"SELECT {self.day}, {', '.join(f'-{each} AS {each}' for each in sums)} FROM {self.name} WHERE {inside}"
+            )
+            missing = ", ".join(f"CAST(sum({each}) AS DECIMAL(38, 9)) AS missing_{each}" for each in sums)
+            differs = " OR ".join(f"sum({each}) <> 0" for each in sums)
+            query = f"SELECT {self.day}, {missing} FROM ({sides}) GROUP BY {self.day} HAVING {differs}"
+            told = f"Each day's {', '.join(sums)} add up to those of {source}."
+            checks.append(Check("sums_are_conserved", told, query, days, blocking=True))
         return checks
 
 
@@ -158,7 +171,7 @@ def _spec(
     return dg.AssetSpec(
         key=table.key,
         deps=[
-            dg.AssetDep(key, partition_mapping=read.mapping(settings.cohorts.max_days))
+            dg.AssetDep(key, partition_mapping=read.mapping(settings.reach))
             for read in table.reads
             for key in writers.get(read.table, [asset_key(read.table)])
         ],

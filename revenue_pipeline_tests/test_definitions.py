@@ -27,6 +27,10 @@ ASSETS = {
     "core/user_revenue_daily",
     "core/cohort_members",
     "core/cohort_daily",
+    "core/message_clicks",
+    "core/repeated_conversions",
+    "core/attributed_conversions",
+    "core/message_activity_daily",
     "reports/rpm",
     "reports/ctr",
     "reports/revenue",
@@ -34,6 +38,12 @@ ASSETS = {
     "reports/arpu",
     "reports/arppu",
     "reports/ltv",
+    "reports/message_performance",
+    "reports/creative_performance",
+    "reports/offer_performance",
+    "reports/campaign_performance",
+    "reports/contact_value",
+    "reports/performance",
     "published/reports",
 }
 

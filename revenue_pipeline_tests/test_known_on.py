@@ -97,7 +97,7 @@ def test_nothing_moves_between_a_day_and_itself(restated: Settings) -> None:
 
 
 def test_a_report_needs_the_days_that_its_sources_read() -> None:
-    needed = windows_needed(TABLES["reports.rpm"], DAY, max_days=90)
+    needed = windows_needed(TABLES["reports.rpm"], DAY, {"followed": 90})
 
     assert needed["core.engagement_daily"] == DAY
     assert needed["core.allocated_revenue"] == DAY.widened(1, 1)
@@ -106,7 +106,7 @@ def test_a_report_needs_the_days_that_its_sources_read() -> None:
 
 
 def test_a_cohort_report_needs_every_day_that_its_cohorts_have_been_followed_for() -> None:
-    needed = windows_needed(TABLES["reports.ltv"], DAY, max_days=30)
+    needed = windows_needed(TABLES["reports.ltv"], DAY, {"followed": 30})
 
     assert needed["core.cohort_daily"] == DAY
     assert needed["core.cohort_members"] == DAY.widened(30, 0)

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_pipeline.partitions import FOLLOWED, Reads, Window, contiguous, daily_partitions, is_closed
+from revenue_pipeline.partitions import CREDITED, FOLLOWED, Reads, Window, contiguous, daily_partitions, is_closed
 
 DAY = date(2026, 10, 5)
 
@@ -87,12 +88,13 @@ def test_a_replay_may_end_on_any_day_whatever_the_clock_says(last: date) -> None
 
 
 def test_what_a_table_reads_of_its_neighbours_is_told_to_dagster() -> None:
-    mapping = Reads("raw.events", before=1, after=2).mapping(max_days=90)
+    mapping = Reads("raw.events", before=1, after=2).mapping({})
 
     assert (mapping.start_offset, mapping.end_offset) == (-1, 2)
 
 
-def test_what_follows_cohorts_reads_as_many_days_as_the_settings_say() -> None:
-    mapping = Reads("core.cohort_members", before=FOLLOWED).mapping(max_days=90)
+@pytest.mark.parametrize(("before", "days"), [(FOLLOWED, 90), (CREDITED, 30)])
+def test_some_reads_reach_back_as_many_days_as_the_settings_say(before: Any, days: int) -> None:
+    mapping = Reads("core.cohort_members", before=before).mapping({"followed": 90, "credited": 30})
 
-    assert (mapping.start_offset, mapping.end_offset) == (-90, 0)
+    assert (mapping.start_offset, mapping.end_offset) == (-days, 0)

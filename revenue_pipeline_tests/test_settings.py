@@ -73,6 +73,7 @@ def test_the_example_of_the_contract_loads_whole(load: Load, tmp_path: Path) -> 
     assert settings.messages.cost_per_segment == Decimal("0.01")
     assert settings.attribution.default_window == timedelta(days=7)
     assert settings.attribution.offers == {"flash-sale": timedelta(hours=24)}
+    assert settings.reach == {"followed": 90, "credited": 7}
     assert list(settings.partners) == ["applovin_max", "acme"]
     applovin, acme = settings.partners.values()
     assert applovin.grain == ("app_id", "platform", "country", "ad_format", "ad_unit_id")

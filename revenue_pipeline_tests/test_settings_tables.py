@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +17,9 @@ SETTINGS = Settings.model_validate(
         "start_date": "2026-10-01",
         "import_window_days": 4,
         "cohorts": {"start_events": ["first", "second", "first"], "max_days": 30},
+        "messages": {"cost_per_segment": "0.0125"},
+        "attribution": {"default_window": "36h", "offers": {"sofa": "30d", "flash-sale": "24h"}},
+        "reporting": {"timezone": "Europe/Berlin", "currency": "EUR"},
         "mpp_discount": {"default": "0.5", "containers": {"it's a letter": "0.8"}},
         "partners": {
             "max": {"connector": "files", "granularity": "aggregated", "grain": ["app_id", "country"]},
@@ -59,6 +62,14 @@ def test_the_tables_are_as_declared(connection: duckdb.DuckDBPyConnection) -> No
         assert [(row[0], row[1]) for row in described] == [(column.name, column.type) for column in table.columns]
 
 
+def test_an_attribution_window_is_an_exact_length_of_time(connection: duckdb.DuckDBPyConnection) -> None:
+    # 30 days are not a month: January has 31, and February is not what the window ends in.
+    ends = connection.execute(
+        "SELECT offer_id, TIMESTAMP '2026-01-31' + attribution_window FROM settings.offers ORDER BY offer_id"
+    ).fetchall()
+    assert ends == [("flash-sale", datetime(2026, 2, 1)), ("sofa", datetime(2026, 3, 2))]  # noqa: DTZ001  stored in UTC
+
+
 def test_the_settings_are_never_stored_in_the_warehouse(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with duckdb.connect(str(path)) as connection:
@@ -78,3 +89,6 @@ def test_parameters_are_the_window_the_day_and_plain_settings() -> None:
     assert values["default_import_window_days"] == 4
     assert values["default_mpp_discount"] == Decimal("0.5")
     assert values["max_days"] == 30
+    assert values["default_attribution_window"] == timedelta(hours=36)
+    assert values["cost_per_segment"] == Decimal("0.0125")
+    assert (values["reporting_currency"], values["reporting_timezone"]) == ("EUR", "Europe/Berlin")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +14,8 @@ from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.settings_tables import SETTINGS_TABLES
 from revenue_pipeline.sql_asset import SqlTable, column_lineage
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
+from revenue_pipeline_tests.message_rows import ACTIVITY, activity
+from revenue_pipeline_tests.sql_fixture import DAY, NEXT_DAY, TABLES, SqlFixture
 
 RPM = next(table for table in reports.TABLES if table.name == "reports.rpm")
 
@@ -67,7 +71,23 @@ def test_generated_checks_stop_what_is_downstream(table: SqlTable) -> None:
     generated = {check.name: check for check in table.all_checks}
     assert ("rows_are_unique" in generated) == bool(table.unique_by)
     assert ("ratios_are_finite" in generated) == bool(table.ratios)
-    assert all(generated[name].blocking for name in ("rows_are_unique", "ratios_are_finite") if name in generated)
+    assert ("sums_are_conserved" in generated) == bool(table.conserves)
+    names = {"rows_are_unique", "ratios_are_finite", "sums_are_conserved"}
+    assert all(generated[name].blocking for name in names & set(generated))
+
+
+def test_sums_that_are_not_those_of_the_facts_are_found(tmp_path: Path) -> None:
+    sql, report = SqlFixture(tmp_path), TABLES["reports.offer_performance"]
+    (check,) = [check for check in report.all_checks if check.name == "sums_are_conserved"]
+    query = check.query.replace("$start_date", f"DATE '{DAY}'").replace("$end_date", f"DATE '{NEXT_DAY}'")
+    sql.insert(ACTIVITY, activity("m1", offer_id="sofa", sends=2, revenue="0.000000001"), activity("m2", NEXT_DAY))
+
+    lost = {"missing_segments": 0, "missing_clicks": 0, "missing_conversions": 0}
+    assert sql.ask(query) == [
+        {"event_date": DAY, "missing_sends": 2, **lost, "missing_revenue": Decimal("0.000000001")}
+    ]
+    sql.write(report.name)
+    assert sql.ask(query) == []
 
 
 def test_tables_written_together_can_be_selected_alone(make_settings: MakeSettings, land_csv: Land) -> None:

@@ -1,6 +1,6 @@
 """The tables of `core`: which days of which tables each reads, and what must hold of it. The SQL lies beside it."""
 
-from revenue_pipeline.partitions import FOLLOWED, Reads
+from revenue_pipeline.partitions import CREDITED, FOLLOWED, Reads
 from revenue_pipeline.sql_asset import SqlTable, check_file
 
 KEY = ("report_date", "partner", "app_id", "platform", "country", "ad_format", "ad_unit_id", "user_id")
@@ -90,7 +90,61 @@ COHORTS = (
     ),
 )
 
-GROUPS = (MONEY, ENGAGEMENT, COHORTS)
+CLICKS = (
+    SqlTable(
+        name="core.message_clicks",
+        day="click_date",
+        # A message of any earlier day is found; nearly all clicks are on one of the last month.
+        reads=[Reads("raw.link_clicks"), Reads("raw.message_sends", before=31)],
+        unique_by=["click_id"],
+    ),
+)
+
+CONVERSION = ("partner", "conversion_id")
+
+CONVERSIONS = (
+    SqlTable(
+        name="core.repeated_conversions",
+        day="event_date",
+        # It looks at states of all days, before and after; the check of the next table names days that this concerns.
+        reads=[Reads("raw.conversions", before=1, after=1)],
+        unique_by=[*CONVERSION, "position"],
+    ),
+    SqlTable(
+        name="core.attributed_conversions",
+        day="event_date",
+        reads=[
+            Reads("raw.conversions", before=1, after=1),
+            Reads("raw.manual_revenue"),
+            Reads("core.repeated_conversions"),
+            # A click of any earlier day is found, but one before the longest window moves no money.
+            Reads("core.message_clicks", before=CREDITED),
+        ],
+        unique_by=CONVERSION,
+        sums=["revenue", "reporting_payout"],
+        checks=[
+            check_file("core", "conversions_are_conserved", blocking=True),
+            check_file("core", "conversions_count_on_one_day"),
+        ],
+    ),
+)
+
+ACTIVITY = (
+    SqlTable(
+        name="core.message_activity_daily",
+        day="event_date",
+        reads=[
+            Reads("raw.message_sends"),
+            Reads("core.message_clicks"),
+            Reads("core.attributed_conversions"),
+        ],
+        unique_by=["event_date", "message_id", "offer_id"],
+        sums=["sends", "segments", "clicks", "conversions", "revenue"],
+        checks=[check_file("core", "activity_is_complete", blocking=True)],
+    ),
+)
+
+GROUPS = (MONEY, ENGAGEMENT, COHORTS, CLICKS, CONVERSIONS, ACTIVITY)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)

@@ -62,7 +62,69 @@ COHORTS = (
 )
 """The cells behind the cohort reports, all of the same facts; a person asks for them with `reports.revenue_report`."""
 
-GROUPS = (ADVERTISING, COHORTS)
+ACTIVITY = "core.message_activity_daily"
+COUNTED = ("sends", "segments", "clicks", "conversions", "revenue")
+MESSAGE_RATIOS = ("revenue_per_send", "epc", "conversion_rate", "roas", "roi")
+SHOWN_OF_MESSAGES = (*COUNTED, "cost", *MESSAGE_RATIOS)
+
+MESSAGES = (
+    SqlTable(
+        name="reports.message_performance",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "message_id"],
+        headline=["event_date", "message_id", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+    SqlTable(
+        name="reports.creative_performance",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "creative_id"],
+        headline=["event_date", "creative_id", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+    SqlTable(
+        name="reports.offer_performance",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "offer_id"],
+        headline=["event_date", "offer_id", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+    SqlTable(
+        name="reports.campaign_performance",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "campaign_id"],
+        headline=["event_date", "campaign_id", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+    SqlTable(
+        name="reports.contact_value",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "contact_id"],
+        headline=["event_date", "contact_id", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+    SqlTable(
+        name="reports.performance",
+        day="event_date",
+        reads=[Reads(ACTIVITY)],
+        unique_by=["event_date", "creative_id", "offer_id", "campaign_id", "sending_list", "custom"],
+        headline=["event_date", "creative_id", "offer_id", "campaign_id", "sending_list", "custom", *SHOWN_OF_MESSAGES],
+        ratios=MESSAGE_RATIOS,
+        conserves=(ACTIVITY, COUNTED),
+    ),
+)
+
+GROUPS = (ADVERTISING, COHORTS, MESSAGES)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)
