@@ -142,7 +142,8 @@ def _once(dataset: Dataset, usable: str) -> str:
         return usable
     greatest = ", ".join(f"{each.name} DESC NULLS LAST" for each in dataset.fields)
     key = ", ".join([dataset.day_column, *dataset.id])
-    return f"{usable} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {greatest}) = 1"
+    # Files of different columns are a union of SELECTs, and a bare QUALIFY would be of the last of them alone.
+    return f"SELECT * FROM ({usable}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {greatest}) = 1"
 
 
 def _land_events(

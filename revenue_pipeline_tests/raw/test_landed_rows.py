@@ -365,6 +365,19 @@ def test_of_rows_with_one_id_in_one_folder_the_greatest_is_kept(
     assert lake.reasons() == []
 
 
+@pytest.mark.parametrize("dataset", [MESSAGE_SENDS, LINK_CLICKS, CONVERSIONS, LINE_ITEMS, INVOICES], ids=dataset_name)
+def test_rows_with_one_id_are_one_row_whatever_the_formats_of_their_files(lake: Lake, dataset: Dataset) -> None:
+    put_rates(lake)
+    (landed,) = (row for row in ROWS if row.dataset is dataset)
+    required = {field.name: landed.written[field.name] for field in dataset.fields if field.required}
+    lake.put(dataset.name, "0.csv", csv_of(landed.written))
+    lake.put_parquet(dataset.name, "1.parquet", f"SELECT {landed.typed}")
+    lake.put(dataset.name, "2.csv", csv_of(required))
+    lake.put(dataset.name, "3.ndjson", json.dumps(landed.written))
+
+    assert lake.land(dataset).rows == 1
+
+
 def test_one_conversion_id_of_two_partners_is_two_conversions(lake: Lake) -> None:
     put_rates(lake)
     (landed,) = (row for row in ROWS if row.dataset is CONVERSIONS)
