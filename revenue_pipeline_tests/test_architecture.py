@@ -325,6 +325,7 @@ HELD_ELSEWHERE = {
     "simulator/applovin_max.py": "answers over HTTP: held by simulator/test_server.py and raw/test_ad_networks.py",
     "simulator/counterpart.py": "answers over HTTP: held by simulator/test_server.py",
     "simulator/admob.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
+    "simulator/levelplay.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
     "simulator/google_oauth.py": "grants access tokens: held by raw/test_ad_networks.py, which needs them",
     "simulator/files.py": "hands out files: held by raw/test_ad_networks.py, which gets them",
     "simulator/faults.py": "answers over HTTP: held by simulator/test_server.py",

@@ -5,6 +5,7 @@ A new partner is one module in this room with a `COUNTERPART`; nothing else need
 
 import json
 import pkgutil
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,7 @@ from revenue_pipeline.simulator.faults import Fault
 from revenue_pipeline.simulator.world import Cost, ReportRow, World
 
 T = TypeVar("T")
+_NUMBER = "a number, not a text: "
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Answer:
 
     @classmethod
     def json(cls, content: Any, status: int = 200) -> "Answer":
-        """A JSON answer."""
-        return cls(status, json.dumps(content).encode(), "application/json")
+        """A JSON answer; a `Decimal` in it becomes a number of the same digits."""
+        text = json.dumps(content, default=lambda number: f"{_NUMBER}{number:f}")
+        return cls(status, re.sub(rf'"{re.escape(_NUMBER)}([^"]*)"', r"\1", text).encode(), "application/json")
 
 
 @dataclass(frozen=True)

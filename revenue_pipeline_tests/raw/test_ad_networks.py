@@ -21,7 +21,7 @@ from revenue_pipeline.partners.admob import AdMob
 from revenue_pipeline.partners.http import HttpOptions
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.settings import Settings
-from revenue_pipeline.simulator import Simulator, World, admob
+from revenue_pipeline.simulator import Simulator, World, admob, levelplay
 from revenue_pipeline.simulator.applovin_max import PACKAGES
 from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
 
@@ -116,12 +116,37 @@ ADMOB = Network(
     formats=admob.FORMATS,
 )
 ADMOB_MEDIATION = replace(ADMOB, options={**ADMOB_OPTIONS, "report": "mediation"}, grain=("app_id", "platform"))
+LEVELPLAY = Network(
+    "levelplay",
+    "/levelplay",
+    ("secret_key", "refresh_token"),
+    ids={"app_id": {key: app_id for (app_id, _), key in levelplay.APP_KEYS.items()}},
+    reports="/levelPlay/",
+    formats=levelplay.FORMATS,
+)
+LEVELPLAY_APPS = [{"app_key": key, "platform": platform} for (_, platform), key in levelplay.APP_KEYS.items()]
+LEVELPLAY_USERS = replace(
+    LEVELPLAY,
+    granularity="user_level",
+    grain=("app_id", "platform", "ad_format", "ad_unit_id"),
+    options={"apps": LEVELPLAY_APPS, "ad_unit": "placement"},
+    reports="/partners/userAdRevenue",
+)
+LEVELPLAY_IMPRESSIONS = replace(
+    LEVELPLAY_USERS,
+    grain=ALL,
+    options={"apps": LEVELPLAY_APPS, "files": "impression"},
+    reports="/partners/adRevenueMeasurements",
+)
 NETWORKS = {
     "MAX": MAX,
     "MAX users": MAX_USERS,
     "MAX impressions": MAX_IMPRESSIONS,
     "AdMob": ADMOB,
     "AdMob mediation": ADMOB_MEDIATION,
+    "LevelPlay": LEVELPLAY,
+    "LevelPlay users": LEVELPLAY_USERS,
+    "LevelPlay impressions": LEVELPLAY_IMPRESSIONS,
 }
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
@@ -208,7 +233,7 @@ def test_asking_again_gives_the_same_batch(books: Books, network: Network) -> No
         ({"name": "unauthorized"}, "the partner refused the credentials"),
         ({"name": "rate_limited", "value": 0}, "the partner's rate limit is reached"),
         ({"name": "server_error"}, "the partner's side failed"),
-        ({"name": "error_in_body"}, "the partner's side failed"),
+        ({"name": "error_in_body"}, ""),
         ({"name": "not_json"}, ""),
         ({"name": "not_found"}, "the partner refused the request"),
         ({"name": "truncated"}, "the answer broke off"),
@@ -264,6 +289,22 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
     (MAX_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
     (MAX_USERS, {"name": "cut_file"}, "values under 7 headings"),
     (MAX_IMPRESSIONS, {"name": "cut_file"}, "values under 15 headings"),
+    (MAX, {"name": "error_in_body"}, "the partner's side failed (HTTP 200 with code 500)"),
+    (MAX_USERS, {"name": "error_in_body"}, "the partner's side failed (HTTP 200 with code 500)"),
+    (ADMOB, {"name": "error_in_body"}, "the partner's side failed (HTTP 200 with code 500)"),
+    (LEVELPLAY, {"name": "error_in_body"}, "neither a list of rows nor one under `data`"),
+    (LEVELPLAY, {"name": "unknown_envelope"}, "neither a list of rows nor one under `data`"),
+    (LEVELPLAY, {"name": "token_expired"}, "the partner refused the credentials (HTTP 401)"),
+    (LEVELPLAY, {"name": "unauthorized", "path": levelplay.AUTH}, "the partner refused the credentials"),
+    (LEVELPLAY, {"name": "error_in_body", "path": levelplay.AUTH}, "something else than a token"),
+    (LEVELPLAY, {"name": "not_json", "path": levelplay.AUTH}, "something else than a token"),
+    (LEVELPLAY_USERS, {"name": "error_in_body"}, "no list of `urls`"),
+    (LEVELPLAY_USERS, {"name": "token_expired"}, "the partner refused the credentials (HTTP 401)"),
+    (LEVELPLAY_USERS, {"name": "window_refused"}, "Data is available for the last 14 days only"),
+    (LEVELPLAY_USERS, {"name": "cut_file", "path": "/files/"}, "the answer broke off or is damaged"),
+    (LEVELPLAY_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
+    (LEVELPLAY_USERS, {"name": "not_json", "path": "/files/"}, "no column"),
+    (LEVELPLAY_USERS, {"name": "unauthorized", "path": "/files/", "value": 403}, "(HTTP 403)"),
     (ADMOB, {"name": "window_refused"}, "The date range is not supported."),
     (ADMOB, {"name": "no_content"}, "not JSON"),
     (ADMOB, {"name": "no_footer"}, "could not be read as a whole in 3 attempts: the stream ended without a footer"),
@@ -400,3 +441,73 @@ def test_tokens_are_shown_nowhere(books: Books) -> None:
     shown = books.everything_shown()
     assert "ya29" not in shown
     assert "kept out of the archive: it holds a token" in shown
+
+
+# --- LevelPlay -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", [LEVELPLAY, LEVELPLAY_USERS, LEVELPLAY_IMPRESSIONS])
+def test_a_token_that_expired_is_replaced_once(books: Books, world: World, network: Network) -> None:
+    books.simulator.faults.add("token_expired", times=1, path=network.reports)
+    assert isinstance(books.imported(network), Batch)
+    assert books.booked(network) == network.expected(world, DAY)
+    assert sum(levelplay.AUTH in request for request in books.simulator.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [{"name": "page_cap", "value": 7}, {"name": "top_level_list"}], ids=str)
+def test_pages_and_shapes_that_may_be(books: Books, world: World, fault: dict[str, Any]) -> None:
+    books.simulator.faults.add(**fault)
+    assert isinstance(books.imported(LEVELPLAY), Batch)
+    assert books.booked(LEVELPLAY) == LEVELPLAY.expected(world, DAY)
+
+
+@pytest.mark.parametrize("fault", ["offset_ignored", "moving_report"])
+def test_pages_that_do_not_fit_together_keep_what_was_there(books: Books, fault: str) -> None:
+    books.imported(LEVELPLAY)
+    before = books.booked(LEVELPLAY)
+    books.simulator.faults.add("page_cap", value=7)
+    books.simulator.faults.add(fault)
+    outcome = books.imported(LEVELPLAY)
+    assert isinstance(outcome, FailedDay)
+    assert "could not be read as a whole in 3 attempts" in outcome.error
+    assert books.booked(LEVELPLAY) == before
+
+
+@pytest.mark.parametrize("network", [LEVELPLAY, LEVELPLAY_USERS])
+def test_204_is_an_empty_day(books: Books, network: Network) -> None:
+    books.imported(network)
+    books.simulator.faults.add("no_content", path=network.reports)
+    outcome = books.imported(network)
+    assert isinstance(outcome, Batch)
+    assert books.booked(network) == {}
+
+
+def test_files_are_written_again_and_vanish(books: Books, world: World) -> None:
+    for age in (0, 1, 2, 14):
+        books.simulator.today = DAY + timedelta(days=age)
+        outcome = books.imported(LEVELPLAY_USERS, as_of=books.simulator.today)
+        assert isinstance(outcome, Batch), outcome
+        assert books.booked(LEVELPLAY_USERS) == (LEVELPLAY_USERS.expected(world, DAY, age) if age else {})
+    before = books.booked(LEVELPLAY_USERS)
+    asked = len(books.simulator.requests)
+    outcome = books.imported(LEVELPLAY_USERS, as_of=DAY + timedelta(days=15))
+    assert isinstance(outcome, FailedDay)
+    assert "only the last 14 days" in outcome.error
+    assert books.booked(LEVELPLAY_USERS) == before
+    assert len(books.simulator.requests) == asked
+
+
+def test_reports_files_and_impressions_agree(books: Books) -> None:
+    totals = set()
+    for network in (LEVELPLAY, LEVELPLAY_USERS, LEVELPLAY_IMPRESSIONS):
+        books.imported(network)
+        booked = books.booked(network).values()
+        totals.add((sum(shown for shown, _ in booked), sum(paid for _, paid in booked)))
+    assert len(totals) == 1
+
+
+def test_no_token_of_levelplay_is_shown(books: Books) -> None:
+    books.imported(LEVELPLAY_USERS)
+    shown = books.everything_shown()
+    assert "eyJhbGci" not in shown
+    assert shown.count("X-Amz-Signature=") == shown.count("X-Amz-Signature=***") > 0
