@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +19,36 @@ MakeSettings = Callable[..., Settings]
 Land = Callable[..., Path]
 
 
+def settings_in(folder: Path, **sections: Any) -> Settings:
+    """Give settings whose warehouse, landing folder and archive lie in `folder`."""
+    storage = {
+        "warehouse": folder / "warehouse.duckdb",
+        "landing": str(folder / "landing"),
+        "archive": folder / "archive",
+    }
+    return Settings.model_validate({"start_date": date(2026, 11, 1), "storage": storage, **sections})
+
+
+def land_csv_in(folder: Path, dataset: str, day: str, rows: Sequence[dict[str, Any]], name: str = "rows.csv") -> Path:
+    """Write rows as a CSV file of a landing folder; their keys are the header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(column for row in rows for column in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    path = folder / "landing" / dataset / f"date={day}" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
-    def make(**sections: Any) -> Settings:
-        storage = {
-            "warehouse": tmp_path / "warehouse.duckdb",
-            "landing": str(tmp_path / "landing"),
-            "archive": tmp_path / "archive",
-        }
-        return Settings.model_validate({"start_date": date(2026, 11, 1), "storage": storage, **sections})
-
-    return make
+    return partial(settings_in, tmp_path)
 
 
 @pytest.fixture
 def land_csv(tmp_path: Path) -> Land:
-    """Write rows as a CSV file of a landing folder; their keys are the header."""
-
-    def land(dataset: str, day: str, rows: Sequence[dict[str, Any]], name: str = "rows.csv") -> Path:
-        folder = tmp_path / "landing" / dataset / f"date={day}"
-        folder.mkdir(parents=True, exist_ok=True)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(dict.fromkeys(column for row in rows for column in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-        path = folder / name
-        path.write_text(text.getvalue(), encoding="utf-8")
-        return path
-
-    return land
+    return partial(land_csv_in, tmp_path)
 
 
 def impression(event_id: str, day: str, **columns: Any) -> dict[str, Any]:

@@ -39,11 +39,11 @@ def explain_cell(settings: Settings, report: str, key: Mapping[str, str], most: 
     if name not in EXPLANATIONS:
         known = ", ".join(sorted(each.removeprefix("reports.") for each in EXPLANATIONS))
         raise ExplanationError(f"{report!r} cannot be explained; there are {known}")
-    explanation = EXPLANATIONS[name]
+    explanation, unique_by = EXPLANATIONS[name], tables[name].unique_by
     with open_warehouse(settings).reading(LOG, f"explaining {report}") as connection:
-        cell = find_cell(connection, name, tables[name].unique_by, key)
-        components = explained_components(connection, explanation, settings, cell, most)
-    title = f"{name}: {said({column: cell[column] for column in tables[name].unique_by})}"
+        cell = find_cell(connection, name, unique_by, key)
+        components = explained_components(connection, explanation, settings, cell, unique_by, most)
+    title = f"{name}: {said({column: cell[column] for column in unique_by})}"
     return ExplainedCell(title, explanation.formula, components)
 
 
@@ -55,5 +55,5 @@ def explain_user_day(settings: Settings, user_id: str, day: date, most: int | No
     """
     cell = {"user_id": user_id, "event_date": day}
     with open_warehouse(settings).reading(LOG, f"explaining a day of {user_id}") as connection:
-        components = explained_components(connection, USER_DAY, settings, cell, most)
+        components = explained_components(connection, USER_DAY, settings, cell, most=most)
     return ExplainedCell(said(cell), USER_DAY.formula, components)

@@ -6,12 +6,29 @@ from revenue_pipeline.explain.explanation import Component, Explanation
 SETTLED = Component("settled revenue of its ledger keys", "settled_keys")
 REPORTED = Component("what partners reported for those keys", "partner_rows", equals=SETTLED.title)
 REVENUE = Component("revenue", "revenue", column="revenue")
+CUMULATIVE_REVENUE = Component("cumulative revenue", "revenue", column="cumulative_revenue")
+MEMBERS = Component("members", "cohort_members", column="users")
 ADJUSTED_OPENS = Component("adjusted opens", "adjusted_opens", column="adjusted_opens")
 
 USER_DAY = Explanation(
     formula="revenue of a user's day = shares of ad revenue + what the app booked",
     components=[Component("revenue", "revenue"), SETTLED, REPORTED],
     selection="selected_revenue_of_user",
+)
+
+MESSAGES = Explanation(
+    formula=(
+        "revenue_per_send = revenue / sends, epc = revenue / clicks, conversion_rate = conversions / clicks, "
+        "roas = revenue / cost, roi = (revenue - cost) / cost"
+    ),
+    components=[
+        Component("revenue", "message_revenue", column="revenue"),
+        Component("cost", "message_cost", column="cost"),
+        Component("sends", "message_sends", column="sends"),
+        Component("clicks", "message_clicks", column="clicks"),
+        Component("conversions", "message_conversions", column="conversions"),
+    ],
+    rows_of="core.message_activity_daily",
 )
 
 EXPLANATIONS = {
@@ -24,4 +41,40 @@ EXPLANATIONS = {
         formula="ctr = clicks / adjusted_opens",
         components=[Component("clicks", "clicks", column="clicks"), ADJUSTED_OPENS],
     ),
+    "reports.revenue": Explanation(
+        formula="cumulative_revenue = revenue of the members on days 0 to N",
+        components=[CUMULATIVE_REVENUE, SETTLED, REPORTED],
+        selection="selected_revenue_of_cohort",
+    ),
+    "reports.roas": Explanation(
+        formula="cumulative_roas = cumulative_revenue / cost",
+        components=[CUMULATIVE_REVENUE, Component("cost", "cohort_cost", column="cost"), SETTLED, REPORTED],
+        selection="selected_revenue_of_cohort",
+    ),
+    "reports.arpu": Explanation(
+        formula="cumulative_arpu = cumulative_revenue / users",
+        components=[CUMULATIVE_REVENUE, MEMBERS, SETTLED, REPORTED],
+        selection="selected_revenue_of_cohort",
+    ),
+    "reports.arppu": Explanation(
+        formula="cumulative_arppu = cumulative_revenue / paying_users",
+        components=[
+            CUMULATIVE_REVENUE,
+            Component("paying members", "cohort_payers", column="paying_users"),
+            SETTLED,
+            REPORTED,
+        ],
+        selection="selected_revenue_of_cohort",
+    ),
+    "reports.ltv": Explanation(
+        formula="ltv = revenue through day N / users",
+        components=[REVENUE, MEMBERS, SETTLED, REPORTED],
+        selection="selected_revenue_of_cohort",
+    ),
+    "reports.message_performance": MESSAGES,
+    "reports.creative_performance": MESSAGES,
+    "reports.offer_performance": MESSAGES,
+    "reports.campaign_performance": MESSAGES,
+    "reports.contact_value": MESSAGES,
+    "reports.performance": MESSAGES,
 }

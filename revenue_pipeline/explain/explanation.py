@@ -53,11 +53,13 @@ class Explanation:
         formula: how the metric is made of the components.
         components: its numbers.
         selection: the file that gives the money of a cell, a row a share; None where a cell has no ad revenue in it.
+        rows_of: the table of facts whose rows with the cell's key add up to it; None where the queries find their own.
     """
 
     formula: str
     components: Sequence[Component]
     selection: str | None = None
+    rows_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def explained_components(
     explanation: Explanation,
     settings: Settings,
     cell: Mapping[str, Any],
+    key: Sequence[str] = (),
     most: int | None = None,
 ) -> list[Explained]:
     """Give each component of a cell with its parts.
@@ -114,11 +117,18 @@ def explained_components(
         explanation: how cells of this report are taken apart.
         settings: what of them SQL reads.
         cell: the row of the report; its columns are the parameters of the queries.
+        key: those of its columns that name it.
         most: how many parts are shown under each, the largest, and the sum of the others; None for all.
     """
-    known = parameters(settings, Window.of_day(settings.start_date), settings.start_date)
-    values = {name: value for name, value in known.items() if name.startswith("default_")} | dict(cell)
-    _attach(connection)
+    values = {**parameters(settings, Window.of_day(settings.start_date), settings.start_date), **cell}
+    connection.execute("ATTACH ':memory:' AS explained")
+    connection.execute("USE warehouse")
+    if explanation.rows_of:
+        same = " AND ".join(f"{identifier(column)} IS NOT DISTINCT FROM ${column}" for column in key)
+        connection.execute(
+            f"CREATE TABLE explained.rows AS SELECT * FROM {explanation.rows_of} WHERE {same}",
+            {column: cell[column] for column in key},
+        )
     if explanation.selection:
         values |= _select_revenue(connection, explanation.selection, values)
     found = []
@@ -131,11 +141,6 @@ def explained_components(
         )
         found.append(Explained(component, levels, total, None if reported is None else Decimal(reported)))
     return found
-
-
-def _attach(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("ATTACH ':memory:' AS explained")
-    connection.execute("USE warehouse")
 
 
 def _select_revenue(

@@ -1,7 +1,7 @@
--- The selected money by revenue event, then for ads by partner day, ledger key and impression, with the estimate that
--- weighed it.
+-- The selected money by day and revenue event, then for ads by partner day, ledger key and impression, with the estimate
+-- that weighed it.
 SELECT
-    selected.revenue_event,
+    selected.event_date || ' ' || selected.revenue_event AS revenue_event,
     coalesce(selected.partner || ' ' || selected.report_date || ', ' || selected.status, 'booked by the app') AS source,
     coalesce(selected.ledger_key, 'no partner') AS ledger_key,
     coalesce(selected.event_id, 'no impression carries it') AS event,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,16 +15,19 @@ from revenue_pipeline.explain.explanation import Explained, Part
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.run import run_graph
 from revenue_pipeline.settings import Settings
-from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
+from revenue_pipeline_tests.conftest import ACME, impression, land_csv_in, settings_in
 
 DAY = date(2026, 11, 5)
 
 Explain = Callable[..., dict[str, Explained]]
 
 
-@pytest.fixture
-def settings(make_settings: MakeSettings, land_csv: Land) -> Settings:
-    settings = make_settings(partners={"acme": ACME}, mpp_discount={"default": "0.5"})
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Run once for all tests of a module, which leave it as it is."""
+    folder = tmp_path_factory.mktemp("explained")
+    land_csv = partial(land_csv_in, folder)
+    settings = settings_in(folder, partners={"acme": ACME}, mpp_discount={"default": "0.5"})
     day = DAY.isoformat()
     news = {"container_id": "news", "ad_unit_id": "top"}
     land_csv("events", day, [
@@ -34,6 +38,12 @@ def settings(make_settings: MakeSettings, land_csv: Land) -> Settings:
         {**impression("open-2", day, container_id="news", ad_unit_id=""), "event_name": "open", "is_automated": "true"},
         {**impression("click-1", day, **news), "event_name": "ad_click"},
         {**impression("buy-1", day, revenue="4.99", user_id="ann"), "event_name": "purchase"},
+        *({**impression(f"install-{user}", day, user_id=user, channel="search"), "event_name": "install"}
+          for user in ("ann", "bob", "cleo")),
+    ])  # fmt: skip
+    land_csv("costs", day, [
+        {"cost_date": day, "channel": "search", "app_id": "game", "cost": cost, "currency": "USD"}
+        for cost in ("1.5", "2")
     ])  # fmt: skip
     land_csv("partner_revenue", day, [
         {"partner": "acme", "report_date": day, "revenue": "0.5", "app_id": "game"},

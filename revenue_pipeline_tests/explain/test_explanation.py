@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from revenue_pipeline.definitions import open_warehouse
-from revenue_pipeline.explain import explain_user_day
+from revenue_pipeline.explain import explain_cell, explain_user_day
 from revenue_pipeline.explain.explanation import ExplanationError, find_cell
 from revenue_pipeline.settings import Settings
 from revenue_pipeline_tests.explain.conftest import DAY, Explain, sums
@@ -22,7 +24,9 @@ def test_rpm_is_explained_from_the_cell_to_the_impressions_and_the_partner_rows(
 
     source = "acme 2026-11-05"
     assert sums(found["revenue"].total) == {
-        "ad_impression": {f"{source}, verified": {"game": {"seen-2": Decimal("0.3"), "seen-1": Decimal("0.1")}}}
+        "2026-11-05 ad_impression": {
+            f"{source}, verified": {"game": {"seen-2": Decimal("0.3"), "seen-1": Decimal("0.1")}}
+        }
     }
     assert sums(found["settled revenue of its ledger keys"].total) == {
         source: {"game": {"in this number": Decimal("0.4"), "elsewhere": Decimal("0.4")}}
@@ -62,17 +66,40 @@ def test_a_users_day_is_ad_money_and_what_the_app_booked(settings: Settings) -> 
     revenue, settled, _ = explain_user_day(settings, "ann", DAY).components
 
     assert sums(revenue.total) == {
-        "purchase": {"booked by the app": {"no partner": {"buy-1": Decimal("4.99")}}},
-        "ad_impression": {"acme 2026-11-05, verified": {"game": {"seen-3": Decimal("0.4"), "seen-1": Decimal("0.1")}}},
+        "2026-11-05 purchase": {"booked by the app": {"no partner": {"buy-1": Decimal("4.99")}}},
+        "2026-11-05 ad_impression": {
+            "acme 2026-11-05, verified": {"game": {"seen-3": Decimal("0.4"), "seen-1": Decimal("0.1")}}
+        },
     }
     assert settled.total.value == Decimal("0.8")
 
 
-def test_a_cell_that_is_older_than_its_parts_is_told(settings: Settings, explain: Explain) -> None:
+def test_a_cohorts_cells_are_explained_by_its_members_money_and_cost(explain: Explain) -> None:
+    key = {"event_date": DAY.isoformat(), "start_event": "install", "revenue_event": "all"}
+    roas, arppu = explain("roas", key), explain("arppu", key)
+
+    assert sums(roas["cost"].total) == {"row 1": Decimal(2), "row 2": Decimal("1.5")}
+    assert roas["cumulative revenue"].total.value == Decimal("5.79")  # 0.1 + 0.3 + 0.4 of ads and 4.99
+    assert sums(explain("arpu", key)["members"].total) == dict.fromkeys(("ann", "bob", "cleo"), Decimal(1))
+    assert sums(arppu["paying members"].total) == {DAY.isoformat(): {"ann": Decimal(1), "bob": Decimal(1)}}
+    ltv = explain("ltv", {**key, "horizon": "7"})
+    assert (
+        sums(ltv["revenue"].total)
+        == sums(roas["cumulative revenue"].total)
+        == sums(explain("revenue", key)["cumulative revenue"].total)
+    )
+    assert all(each.is_exact for each in (*roas.values(), *arppu.values(), *ltv.values()))
+
+
+def test_a_cell_that_is_older_than_its_parts_is_told(settings: Settings, tmp_path: Path) -> None:
+    warehouse = shutil.copy(settings.storage.warehouse, tmp_path)
+    settings = settings.model_copy(
+        update={"storage": settings.storage.model_copy(update={"warehouse": Path(warehouse)})}
+    )
     with open_warehouse(settings).writing(LOG, "a test") as connection:
         connection.execute("DELETE FROM core.allocated_revenue WHERE event_id = 'seen-1'")
 
-    revenue = explain("rpm", NEWS)["revenue"]
+    revenue = explain_cell(settings, "rpm", NEWS).components[0]
 
     assert not revenue.is_exact
     assert (revenue.reported, revenue.total.value) == (Decimal("0.4"), Decimal("0.3"))
