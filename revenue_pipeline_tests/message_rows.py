@@ -36,6 +36,7 @@ def conversion(
     day = converted_at.date()
     row = {"partner": "tune", "conversion_id": conversion_id, "click_id": click_id, "converted_at": converted_at}
     row |= {"report_date": day, "event_date": day, "source": "files", "currency": "USD", "status": "approved"}
+    row |= {"landed_rows": 1}
     payout = columns.pop("payout", "10")
     return row | {"payout": payout, "reporting_payout": payout} | columns
 

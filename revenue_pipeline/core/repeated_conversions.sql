@@ -1,6 +1,7 @@
--- Conversions that partners reported more than once: every state that was landed or imported, and which of them counts.
--- Grain: one row per state of a conversion that has several, on the day of that state. A conversion counts once, in its
--- latest state: by `updated_at`, else `converted_at`, then by the newest report date, then by the greatest content.
+-- Conversions that partners reported more than once: every state that `raw` holds, and which of them counts.
+-- Grain: one row per state of a conversion that was reported several times, on the day of that state; rows that were
+-- landed for one day are one state, the latest of them. A conversion counts once, in its latest state: by `updated_at`,
+-- else `converted_at`, then by the newest report date, then by the greatest content.
 -- A state looks at all other days there are, before and after: they tell on which day the conversion counts.
 -- Source: the rules on conversions of the data contract, section 3.
 WITH reported AS (
@@ -13,7 +14,7 @@ states AS (
     SELECT
         conversions.event_date, conversions.partner, conversions.conversion_id, conversions.report_date,
         conversions.source, conversions.click_id, conversions.offer_id, conversions.payout, conversions.currency,
-        conversions.converted_at, conversions.updated_at, conversions.status,
+        conversions.converted_at, conversions.updated_at, conversions.status, conversions.landed_rows,
         row_number() OVER (
             PARTITION BY conversions.partner, conversions.conversion_id
             ORDER BY
@@ -36,10 +37,11 @@ conversions AS (
     SELECT
         partner, conversion_id,
         count(*) AS states,
+        sum(landed_rows) AS reports,
         max(CASE WHEN position = 1 THEN event_date END) AS counted_on
     FROM states
     GROUP BY partner, conversion_id
-    HAVING count(*) > 1
+    HAVING count(*) > 1 OR sum(landed_rows) > 1
 )
 
 SELECT
@@ -48,6 +50,7 @@ SELECT
     CAST(states.conversion_id AS VARCHAR) AS conversion_id, /* Names the conversion within its partner. */
     CAST(states.position AS BIGINT) AS position, /* 1 for the latest state, which counts; 2 for the one before. */
     CAST(conversions.states AS BIGINT) AS states, /* How many states of it there are. */
+    CAST(conversions.reports AS BIGINT) AS reports, /* How many times it was reported in all. */
     CAST(conversions.counted_on AS DATE) AS counted_on, /* The day on which the conversion counts. */
     CAST(states.report_date AS DATE) AS report_date, /* Day the partner books this state on. */
     CAST(states.source AS VARCHAR) AS source, /* `api` or `files`. */

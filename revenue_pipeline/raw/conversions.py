@@ -23,6 +23,7 @@ def _line(row: ConversionRow, booking: Booking) -> Mapping[str, Value]:
         "converted_at": row.converted_at,
         "status": row.status,
         "updated_at": row.updated_at,
+        "landed_rows": 1,  # connectors refuse an answer that says one twice
         "reporting_payout": booking.rates.converted(row.payout, row.currency, event_date),
     }
 

@@ -55,7 +55,8 @@ class Dataset:
         fields: the columns of the files.
         day_column: the column of the raw table that holds the partition's day.
         day: the field that tells the day, in the reporting zone; None where a folder bears the day of delivery alone.
-        id: of rows with equal values here, in one folder one is kept.
+        id: of rows with equal values here, in one folder one is kept, the greatest by content.
+        newest: what comes before the content in that, as SQL: when a row's state is of.
         converted: a money field, and the column that also has it in the reporting currency.
         priced_on: the column whose day the exchange rate is taken of, where it is not `day_column`.
         rate_column: the column that keeps the exchange rate itself, for what is converted after more arithmetic.
@@ -72,6 +73,7 @@ class Dataset:
     day_column: str
     day: str | None = None
     id: Sequence[str] = ()
+    newest: str = ""
     converted: tuple[str, str] | None = None
     priced_on: str | None = None
     rate_column: str | None = None
@@ -122,6 +124,7 @@ FILES_SOURCE = "files"
 SOURCE = Column("source", "VARCHAR", "`files` for landed rows, `api` for those that a partner's API gave.")
 PARTNER = Column("partner", "VARCHAR", "The partner whose API gave the row, as in the settings; NULL for landed rows.")
 LANDED_ORIGIN = {"source": f"'{FILES_SOURCE}'", "partner": "NULL"}
+LANDED_ROWS = Column("landed_rows", "BIGINT", "How many rows of its folder or batch had its id; one of them is kept.")
 FOLDER_DATE = Column("folder_date", "DATE", "Day of the landing folder, or of the import, that delivered the row.")
 
 EVENTS = Dataset(
@@ -273,6 +276,7 @@ CONVERSIONS = Dataset(
     day_column="report_date",
     day="converted_at",
     id=("partner", "conversion_id"),
+    newest="coalesce(updated_at, converted_at)",
     converted=("payout", "reporting_payout"),
     extra=(
         Column(
@@ -284,8 +288,10 @@ CONVERSIONS = Dataset(
     trailing=(
         Column("import_id", "VARCHAR", "Names the batch by its content: equal content, equal id; NULL for files."),
         Column("imported_at", "TIMESTAMP", "When the batch was imported, in UTC; NULL for files."),
+        LANDED_ROWS,
     ),
     given={
+        LANDED_ROWS.name: "1",
         "event_date": "report_date",
         "source": LANDED_ORIGIN["source"],
         "import_id": "NULL",

@@ -9,7 +9,7 @@ from datetime import date
 import duckdb
 
 from revenue_pipeline.partitions import Window, contiguous
-from revenue_pipeline.raw.datasets import EVENTS, REJECTED_ROWS, Dataset
+from revenue_pipeline.raw.datasets import EVENTS, LANDED_ROWS, REJECTED_ROWS, Dataset
 from revenue_pipeline.raw.exchange_rates import load_exchange_rates, rate_days
 from revenue_pipeline.raw.files import (
     LandingError,
@@ -20,7 +20,7 @@ from revenue_pipeline.raw.files import (
     unreadable_lines,
 )
 from revenue_pipeline.raw.landing import Rules, read_landed
-from revenue_pipeline.warehouse import WarehouseError, append_new, remember_written, replace_window
+from revenue_pipeline.warehouse import WarehouseError, append_new, quoted, remember_written, replace_window
 
 
 @dataclass(frozen=True)
@@ -132,18 +132,39 @@ def _land_days(
     for present in contiguous(folders):
         files = [path for day in present.days for path in folders[day]]
         usable = read_landed(connection, dataset, files, rules).usable
-        rows += replace_window(connection, dataset.table, _once(dataset, usable), {}, present, as_of, dataset.slice)
+        written = replace_window(connection, dataset.table, usable, {}, present, as_of, dataset.slice)
+        if _holds_an_id_twice(connection, dataset, present):
+            once = _once(dataset, usable)
+            written = replace_window(connection, dataset.table, once, {}, present, as_of, dataset.slice)
+        rows += written
     return rows, list(folders)
 
 
-def _once(dataset: Dataset, usable: str) -> str:
-    """Keep one of the rows with one id in one folder: the greatest by its values, so that no order matters."""
+def _holds_an_id_twice(connection: duckdb.DuckDBPyConnection, dataset: Dataset, window: Window) -> bool:
+    # Nearly every id arrives once: to look at the ids costs a tenth of putting a million rows in order.
     if not dataset.id:
-        return usable
-    greatest = ", ".join(f"{each.name} DESC NULLS LAST" for each in dataset.fields)
-    key = ", ".join([dataset.day_column, *dataset.id])
+        return False
+    day = dataset.day_column
+    inside = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"
+    inside += "".join(f" AND {column} = {quoted(value)}" for column, value in (dataset.slice or {}).items())
+    repeated = f"SELECT 1 FROM {dataset.table.name} WHERE {inside} GROUP BY {_key(dataset)} HAVING count(*) > 1 LIMIT 1"
+    return bool(connection.execute(repeated).fetchall())
+
+
+def _once(dataset: Dataset, usable: str) -> str:
+    """Keep one of the rows with one id in one folder: the newest, then greatest by its values, so that no order matters."""
+    newest = [f"{dataset.newest} DESC"] if dataset.newest else []
+    greatest = ", ".join([*newest, *(f"{each.name} DESC NULLS LAST" for each in dataset.fields)])
+    counted = f" REPLACE (count(*) OVER alike AS {LANDED_ROWS.name})" if LANDED_ROWS in dataset.trailing else ""
     # Files of different columns are a union of SELECTs, and a bare QUALIFY would be of the last of them alone.
-    return f"SELECT * FROM ({usable}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {greatest}) = 1"
+    return (
+        f"SELECT *{counted} FROM ({usable}) WINDOW alike AS (PARTITION BY {_key(dataset)}) "
+        f"QUALIFY row_number() OVER (alike ORDER BY {greatest}) = 1"
+    )
+
+
+def _key(dataset: Dataset) -> str:
+    return ", ".join([dataset.day_column, *dataset.id])
 
 
 def _land_events(

@@ -36,6 +36,7 @@ def test_a_state_says_everything_of_itself_and_where_the_conversion_counts(sql: 
             "conversion_id": "v1",
             "position": 2,
             "states": 2,
+            "reports": 2,
             "counted_on": NEXT_DAY,
             "report_date": DAY,
             "source": "files",
@@ -47,6 +48,12 @@ def test_a_state_says_everything_of_itself_and_where_the_conversion_counts(sql: 
             "currency": "USD",
         }
     ]
+
+
+def test_what_was_landed_several_times_for_one_day_is_repeated_too(sql: SqlFixture) -> None:
+    sql.insert(CONVERSIONS, conversion("v1", "c1", landed_rows=3), conversion("v2", "c1"))
+    columns = ("conversion_id", "position", "states", "reports", "counted_on")
+    assert pick(sql.run(REPEATED), *columns) == [("v1", 1, 1, 3, DAY)]
 
 
 @pytest.mark.parametrize("other_day", [DAY - timedelta(days=400), DAY_BEFORE, LATER])

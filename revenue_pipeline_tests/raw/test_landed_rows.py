@@ -378,6 +378,23 @@ def test_rows_with_one_id_are_one_row_whatever_the_formats_of_their_files(lake: 
     assert lake.land(dataset).rows == 1
 
 
+def test_of_the_states_of_a_conversion_in_one_folder_the_latest_is_kept_and_all_are_counted(lake: Lake) -> None:
+    put_rates(lake)
+    (landed,) = (row for row in ROWS if row.dataset is CONVERSIONS)
+    noon = {**landed.written, "converted_at": f"{DAY}T12:00:00Z"}
+    states = [
+        {"status": "reversed", "payout": "1", "updated_at": f"{DAY}T14:00:00Z"},
+        {"status": "pending", "payout": "9", "updated_at": ""},
+        {"status": "approved", "payout": "5", "updated_at": f"{DAY}T13:00:00Z"},
+    ]
+    land_written(lake, CONVERSIONS, *({**noon, **state} for state in states), {**noon, "conversion_id": "another"})
+
+    found = lake.ask("SELECT conversion_id, status, payout, landed_rows FROM raw.conversions ORDER BY landed_rows")
+    assert [row[0] for row in found] == ["another", landed.written["conversion_id"]]
+    assert [row[3] for row in found] == [1, 3]
+    assert found[1][1:3] == ("reversed", 1)
+
+
 def test_one_conversion_id_of_two_partners_is_two_conversions(lake: Lake) -> None:
     put_rates(lake)
     (landed,) = (row for row in ROWS if row.dataset is CONVERSIONS)
