@@ -13,12 +13,13 @@ WITH reported AS (
             ORDER BY
                 coalesce(updated_at, converted_at) DESC,
                 report_date DESC,
-                converted_at DESC,
-                status DESC NULLS LAST,
-                payout DESC,
-                currency DESC,
                 click_id DESC NULLS LAST,
                 offer_id DESC NULLS LAST,
+                payout DESC,
+                currency DESC,
+                converted_at DESC,
+                status DESC NULLS LAST,
+                updated_at DESC NULLS LAST,
                 source DESC
         ) AS position
     FROM raw.conversions

@@ -20,12 +20,13 @@ states AS (
             ORDER BY
                 coalesce(conversions.updated_at, conversions.converted_at) DESC,
                 conversions.report_date DESC,
-                conversions.converted_at DESC,
-                conversions.status DESC NULLS LAST,
-                conversions.payout DESC,
-                conversions.currency DESC,
                 conversions.click_id DESC NULLS LAST,
                 conversions.offer_id DESC NULLS LAST,
+                conversions.payout DESC,
+                conversions.currency DESC,
+                conversions.converted_at DESC,
+                conversions.status DESC NULLS LAST,
+                conversions.updated_at DESC NULLS LAST,
                 conversions.source DESC
         ) AS position
     FROM raw.conversions AS conversions

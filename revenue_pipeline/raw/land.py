@@ -152,7 +152,7 @@ def _holds_an_id_twice(connection: duckdb.DuckDBPyConnection, dataset: Dataset, 
 
 
 def _once(dataset: Dataset, usable: str) -> str:
-    """Keep one of the rows with one id in one folder: the newest, then greatest by its values, so that no order matters."""
+    """Keep one of the rows with one id in one folder: the newest, then greatest by content: no order matters."""
     newest = [f"{dataset.newest} DESC"] if dataset.newest else []
     greatest = ", ".join([*newest, *(f"{each.name} DESC NULLS LAST" for each in dataset.fields)])
     counted = f" REPLACE (count(*) OVER alike AS {LANDED_ROWS.name})" if LANDED_ROWS in dataset.trailing else ""
