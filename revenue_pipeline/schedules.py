@@ -17,6 +17,7 @@ from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.accounts import timezone_of
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES
 from revenue_pipeline.raw.exchange_rates import OLDEST_RATE_DAYS
+from revenue_pipeline.raw.published_rates import rate_publishers, rates_file
 from revenue_pipeline.settings import Settings
 
 # Early, after lunch and late: three times a day, and never on the hour, when everybody's jobs start.
@@ -126,13 +127,16 @@ def landed_folders(settings: Settings, as_of: date) -> dict[str, str]:
     """Give `dataset/date=…` -> a fingerprint of its files' names, sizes and times, for the days that are watched."""
     filesystem, root = fsspec.core.url_to_fs(settings.storage.landing)
     watched = {f"date={as_of - timedelta(days=age)}" for age in range(-1, DAYS_WATCHED)}
+    # The runs themselves land these, and read them at once.
+    own = {rates_file(partner) for partner in rate_publishers(settings)}
     folders = {}
     for dataset in (*LANDED, PARTNER_REVENUE_FILES):
         # Most datasets have few of these days, or none: one look tells which.
         for name in sorted(watched & _names_in(filesystem, f"{root.rstrip('/')}/{dataset.name}"), reverse=True):
             folder = f"{dataset.name}/{name}"
             entries = filesystem.ls(f"{root.rstrip('/')}/{folder}", detail=True)
-            facts = sorted((entry["name"], entry["size"], str(_changed_at(entry))) for entry in entries)
+            others = [entry for entry in entries if PurePosixPath(entry["name"]).name not in own]
+            facts = sorted((entry["name"], entry["size"], str(_changed_at(entry))) for entry in others)
             folders[folder] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return folders
 

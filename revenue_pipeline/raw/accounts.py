@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from revenue_pipeline.partners import connectors
-from revenue_pipeline.partners.base import Account, Connector, PartnerError, RevenueRow, Row
+from revenue_pipeline.partners.base import Account, Connector, ExchangeRateRow, PartnerError, RevenueRow, Row
 from revenue_pipeline.raw.landing import Rules
 from revenue_pipeline.settings import FILES, Settings, SettingsError, first_mistake
 
@@ -22,6 +22,9 @@ def open_connector(settings: Settings, partner: str) -> Connector | None:
         if set_up.options:
             raise SettingsError(f"partners.{partner}.options: a partner whose totals are landed as files has none")
         return None
+    reporting_currency = settings.reporting.currency
+    if ExchangeRateRow in connector.gives and currency_of(settings, partner) != reporting_currency:
+        raise SettingsError(f"partners.{partner}.currency: its rates are into {reporting_currency}, the reporting one")
     account = Account(
         name=partner,
         granularity=set_up.granularity,
@@ -70,7 +73,7 @@ def currency_of(settings: Settings, partner: str) -> str:
     """Give the currency of a partner's rows that name none: as set, else the connector's, else the reporting one."""
     set_up = settings.partners[partner]
     connector = connectors().get(set_up.connector)
-    return set_up.currency or (connector.currency if connector else settings.reporting.currency)
+    return set_up.currency or (connector.currency if connector else "") or settings.reporting.currency
 
 
 def landing_rules(settings: Settings) -> Rules:

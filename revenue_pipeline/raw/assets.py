@@ -17,6 +17,7 @@ from revenue_pipeline.raw.exchange_rates import load_exchange_rates
 from revenue_pipeline.raw.files import LandingFolder
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, destinations, fetch_batches
 from revenue_pipeline.raw.land import land, record_rejected
+from revenue_pipeline.raw.published_rates import rate_publishers, rates_key
 from revenue_pipeline.raw.slices import partner_key
 from revenue_pipeline.raw.uploads import refused_rows, upload_check, upload_check_spec
 from revenue_pipeline.run_day import RunDay
@@ -55,12 +56,15 @@ def raw_assets(settings: Settings, partitions: dg.DailyPartitionsDefinition) -> 
 def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """Make the asset that replaces the run's days of one dataset by what its landing folders hold."""
     table, rules = dataset.table, landing_rules(settings)
+    needs = [asset_key(FX_RATES.table.name)] if dataset.needs_rates else []
+    if dataset is FX_RATES:
+        needs = [rates_key(partner) for partner in rate_publishers(settings)]
     checks = EVENT_CHECKS if dataset is EVENTS else ()
     answers = [upload_check_spec(asset_key(table.name))] if dataset.is_uploaded else []
 
     @dg.asset(
         key=asset_key(table.name),
-        deps=[asset_key(FX_RATES.table.name)] if dataset.needs_rates else [],
+        deps=needs,
         description=table.meaning,
         group_name="raw",
         kinds={"duckdb", "python"},
@@ -96,7 +100,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
 
 
 def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    """Make the asset that imports one partner and replaces its slice of the table, or tables, that it fills.
+    """Make the asset that imports one partner: it replaces its slice of the tables that it fills, or lands its rates.
 
     It never fails for what a partner does: the days that came are booked, the others keep what was there, and a failed
     check names the cause and the remedy, so that everything downstream goes on with what did arrive.
@@ -104,15 +108,18 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
     open_connector(settings, partner)  # a wrong setting is told now, not at the first import
     set_up = settings.partners[partner]
     filled = destinations(settings, partner)
+    specs = [_partner_spec(partner, set_up, destination, partitions) for destination in filled]
+    if partner in rate_publishers(settings):
+        specs.append(_rates_spec(partner, set_up, partitions))
     import_window_days = set_up.import_window_days or settings.import_window_days
 
     @dg.multi_asset(
         name=f"import_{_as_name(partner)}",
-        specs=[_partner_spec(partner, set_up, destination, partitions) for destination in filled],
+        specs=specs,
         check_specs=[
             dg.AssetCheckSpec(
                 IMPORT_CHECK,
-                asset=partner_key(filled[0].table, partner),
+                asset=specs[0].key,
                 description="Every day that the partner was asked for came; a day that did not keeps what was there.",
             )
         ],
@@ -130,12 +137,15 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
         who = f"run {context.run.run_id[:8]}, {partner} of {window}"
         with warehouse.writing(context.log, who) as connection:
             book(connection, partner, outcomes, as_of)
-            metadata = {each: _partner_metadata(connection, partner, each, outcomes, window, as_of) for each in filled}
-        for destination in filled:
-            key = partner_key(destination.table, partner)
+            metadata = {
+                partner_key(each.table, partner): _partner_metadata(connection, partner, each, outcomes, window, as_of)
+                for each in filled
+            }
+        metadata[rates_key(partner)] = _rates_metadata(outcomes)
+        for spec in specs:
             # The tables of a batch are written together, whichever of them was chosen.
-            if key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata=metadata[destination])
+            if spec.key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata[spec.key])
         for check_key in context.selected_asset_check_keys:
             yield _import_check(check_key.asset_key, outcomes)
 
@@ -150,7 +160,7 @@ def _as_name(partner: str) -> str:
 def _partner_spec(
     partner: str, set_up: Partner, destination: Destination, partitions: dg.DailyPartitionsDefinition
 ) -> dg.AssetSpec:
-    table, connector = destination.table, connectors().get(set_up.connector)
+    table = destination.table
     detail = ""
     if set_up.granularity:
         detail = f", {set_up.granularity.replace('_', ' ')}, by {', '.join(set_up.grain) or 'day alone'}"
@@ -165,10 +175,28 @@ def _partner_spec(
         metadata={
             "dagster/column_schema": column_schema(table.columns),
             "dagster/table_name": table.name,
-            **({"documentation": dg.MetadataValue.url(connector.documentation)} if connector else {}),
+            **_documentation(set_up),
         },
         freshness_policy=FRESHNESS,
     )
+
+
+def _rates_spec(partner: str, set_up: Partner, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=rates_key(partner),
+        description=f"The exchange rates that {partner} publishes, landed as {FX_RATES.name} files.",
+        group_name="raw",
+        kinds={"python", set_up.connector.replace("_", "")},
+        owners=OWNERS,
+        partitions_def=partitions,
+        metadata=_documentation(set_up),
+        freshness_policy=FRESHNESS,
+    )
+
+
+def _documentation(set_up: Partner) -> dict[str, Any]:
+    connector = connectors().get(set_up.connector)
+    return {"documentation": dg.MetadataValue.url(connector.documentation)} if connector else {}
 
 
 def _partner_metadata(
@@ -183,6 +211,11 @@ def _partner_metadata(
     sums = [destination.money] if destination.money else []
     only = " AND ".join(f"{column} = {quoted(value)}" for column, value in destination.slice_of(partner).items())
     return run_metadata(connection, destination.table, window, as_of, rows, sums, only) | _warnings(outcomes)
+
+
+def _rates_metadata(outcomes: Sequence[Batch | FailedDay]) -> dict[str, Any]:
+    rows = sum(outcome.landed for outcome in outcomes if isinstance(outcome, Batch))
+    return {"dagster/partition_row_count": rows, **_warnings(outcomes)}
 
 
 def _warnings(outcomes: Sequence[Batch | FailedDay]) -> dict[str, dg.MetadataValue]:

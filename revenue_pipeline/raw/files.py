@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import uuid
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import duckdb
@@ -67,6 +68,21 @@ class LandingFolder:
             if data:
                 found[day] = [filesystem.unstrip_protocol(path).removeprefix("file://") for path in data]
         return found
+
+    def write(self, dataset: str, day: date, name: str, content: bytes) -> None:
+        """Land a file whole or not at all; one that holds the same already is left untouched."""
+        filesystem, root = fsspec.core.url_to_fs(self.url)
+        folder = f"{root.rstrip('/')}/{dataset}/date={day}"
+        path = f"{folder}/{name}"
+        if filesystem.exists(path) and filesystem.cat_file(path) == content:
+            return
+        if "file" not in filesystem.protocol:
+            filesystem.pipe_file(path, content)  # an object store shows an object when all of it has come
+            return
+        filesystem.makedirs(folder, exist_ok=True)
+        aside = Path(folder, f".{name}.{uuid.uuid4().hex}")
+        aside.write_bytes(content)
+        aside.replace(path)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let DuckDB read the folder's files, where they are not on this machine."""

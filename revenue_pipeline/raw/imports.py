@@ -20,7 +20,7 @@ import duckdb
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.partners import base
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.base import PartnerError, Row, content_id, import_day
+from revenue_pipeline.partners.base import ExchangeRateRow, PartnerError, Row, content_id, import_day
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
 from revenue_pipeline.raw.conversions import CONVERSIONS
 from revenue_pipeline.raw.costs import IMPORTED_COSTS
@@ -28,6 +28,7 @@ from revenue_pipeline.raw.destination import Booking, Destination, Value
 from revenue_pipeline.raw.exchange_rates import ExchangeRates
 from revenue_pipeline.raw.files import LandingError, LandingFolder
 from revenue_pipeline.raw.partner_revenue import REVENUE, landed_rows
+from revenue_pipeline.raw.published_rates import land_rates
 from revenue_pipeline.settings import MappedColumn, Settings
 from revenue_pipeline.warehouse import Column, Log, Table, append, quoted, remember_written, replace_window
 
@@ -62,18 +63,19 @@ Line = Mapping[str, Value]
 class Batch:
     """One imported partner day: the lines for each table that its partner fills, those without any included.
 
-    `warnings` are what a person should know of the day although it came.
+    `warnings` are what a person should know of the day although it came; `landed` counts what was written as a file.
     """
 
     report_date: date
     import_id: str
     lines: Mapping[Destination, Sequence[Line]]
     warnings: Sequence[str] = ()
+    landed: int = 0
 
     @property
     def rows(self) -> int:
-        """How many lines there are in all."""
-        return sum(map(len, self.lines.values()))
+        """How many rows came in all."""
+        return self.landed + sum(map(len, self.lines.values()))
 
     @property
     def revenue(self) -> Decimal | None:
@@ -97,8 +99,8 @@ class FailedDay:
 
 
 def destinations(settings: Settings, partner: str) -> list[Destination]:
-    """Give the tables that a partner fills, the one that its import is told by first."""
-    return [DESTINATIONS[kind] for kind in kinds_of(settings, partner)]
+    """Give the tables that a partner fills, the one that its import is told by first; rates are landed instead."""
+    return [DESTINATIONS[kind] for kind in kinds_of(settings, partner) if kind is not ExchangeRateRow]
 
 
 def fetch_batches(
@@ -128,7 +130,10 @@ def fetch_batches(
                 batch = _batch(settings, partner, landed, booking)
             else:
                 came = import_day(connector, day, as_of, archive)
-                batch = replace(_batch(settings, partner, came.rows, booking), warnings=came.warnings)
+                rates_published = [row for row in came.rows if isinstance(row, ExchangeRateRow)]
+                land_rates(settings, partner, rates_published)
+                batch = _batch(settings, partner, came.rows, booking)
+                batch = replace(batch, warnings=came.warnings, landed=len(rates_published))
         except (PartnerError, LandingError) as error:
             log.info(f"{progress(day)}: failed: {error}")
             return FailedDay(day, str(error))
@@ -170,7 +175,8 @@ def _batch(settings: Settings, partner: str, rows: Sequence[Row], booking: Booki
     ids = settings.partners[partner].ids
     lines: dict[Destination, list[Line]] = {each: [] for each in destinations(settings, partner)}
     for row in rows:
-        lines[DESTINATIONS[type(row)]].append(DESTINATIONS[type(row)].line(_with_our_ids(row, ids), booking))
+        if destination := DESTINATIONS.get(type(row)):
+            lines[destination].append(destination.line(_with_our_ids(row, ids), booking))
     batch = Batch(booking.report_date, content_id(partner, booking.report_date, rows), lines)
     if large := _too_large(batch):
         raise PartnerError(
@@ -200,11 +206,11 @@ def _with_our_ids(row: Row, ids: Mapping[MappedColumn, Mapping[str, str]]) -> Ro
 
 
 def _told(batch: Batch, currency: str) -> str:
-    parts = []
+    parts = [f"{batch.landed} rows landed"] if batch.landed else []
     for destination, lines in batch.lines.items():
         money = f", {batch.sum_of(destination)} {currency}" if destination.money else ""
         parts.append(f"{len(lines)} rows of {destination.row.dataset}{money}")
-    return "; ".join(parts)
+    return "; ".join(parts) or "nothing"
 
 
 def _book_batch(
