@@ -14,7 +14,8 @@ and what they share:
     settings, settings_tables   the settings file; what of it SQL reads
     partitions, run_day         days: windows, partitions, the day a run believes it is
     warehouse, publish          the one writer of the DuckDB file; the copy that people read
-    sql, sql_asset, catalog     `.sql` files, the assets made of them, every table there is
+    sql, sql_asset, sql_macro   `.sql` files, the assets and the macros made of them
+    catalog                     every table and macro there is
     schedules, definitions      what runs when, what Dagster sees
     run, freshness, known_on    a run in this process, how far numbers can be trusted, what they were on a day
     cli                         what a person types

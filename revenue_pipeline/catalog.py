@@ -1,4 +1,4 @@
-"""Every table there is, gathered from the rooms: what the warehouse makes, what is published, what SQL may read."""
+"""Every table and macro there is, gathered from the rooms: what is made, what is published, what SQL may read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from revenue_pipeline import core, reports
 from revenue_pipeline.raw.datasets import LANDED, REJECTED_ROWS
 from revenue_pipeline.raw.imports import DESTINATIONS, PARTNER_IMPORTS
-from revenue_pipeline.warehouse import WRITTEN_DAYS, Table
+from revenue_pipeline.warehouse import WRITTEN_DAYS, Macro, Table
 
 CERTIFICATE = "core.revenue_conservation"
 
@@ -34,10 +34,16 @@ def all_tables() -> tuple[Table, ...]:
     return (*raw, *(table.table for table in (*core.TABLES, *reports.TABLES)))
 
 
+def all_macros() -> tuple[Macro, ...]:
+    """Every macro, each after those it calls."""
+    return tuple(macro.macro for macro in reports.MACROS)
+
+
 def published_tables() -> list[Table]:
-    """What the published copy holds: the reports, and what tells how far they can be trusted."""
-    certificate = [table.table for table in core.TABLES if table.name == CERTIFICATE]
-    return [*(table.table for table in reports.TABLES), *certificate, PARTNER_IMPORTS, REJECTED_ROWS, WRITTEN_DAYS]
+    """What the published copy holds: the reports, what macros read, and what tells how far to trust them."""
+    asked = {name for macro in reports.MACROS for name in macro.sql.tables} | {CERTIFICATE}
+    facts = [table.table for table in core.TABLES if table.name in asked]
+    return [*(table.table for table in reports.TABLES), *facts, PARTNER_IMPORTS, REJECTED_ROWS, WRITTEN_DAYS]
 
 
 def printed_tables() -> dict[str, Printed]:

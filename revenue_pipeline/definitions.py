@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from revenue_pipeline import core, reports
-from revenue_pipeline.catalog import all_tables, published_tables
+from revenue_pipeline.catalog import all_macros, all_tables, published_tables
 from revenue_pipeline.partitions import SINGLE_RUN, daily_partitions
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
@@ -29,6 +29,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         settings.storage.memory_limit,
         all_tables(),
         lambda connection: attach_settings_tables(connection, settings),
+        all_macros(),
     )
 
 
@@ -83,8 +84,9 @@ def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition
         key=["published", "reports"],
         deps=[table.key for table in (*core.TABLES, *reports.TABLES) if table.name in _published_names()],
         description=(
-            "The copy that people and BI tools open, `" + copy.path.name + "`: the reports, the certificate of "
-            "conservation and the log of imports, replaced in one step at the end of a run."
+            "The copy that people and BI tools open, `" + copy.path.name + "`: the reports, the macros that answer "
+            "questions and what they read, the certificate of conservation and the log of imports, replaced in one "
+            "step at the end of a run."
         ),
         group_name="reports",
         kinds={"duckdb", "parquet"},
@@ -94,7 +96,7 @@ def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition
     )
     def publish(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         with warehouse.writing(context.log, f"run {context.run.run_id[:8]}, publishing") as connection:
-            days = copy.publish(connection, published_tables())
+            days = copy.publish(connection, published_tables(), all_macros())
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(copy.path), "published_days": days})
 
     return publish

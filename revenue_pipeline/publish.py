@@ -1,8 +1,8 @@
 """The read-only copy that people and BI tools open, so that no reader ever meets the writer's lock.
 
-It is a small DuckDB file of views over Parquet files, one file for each table and day. Publishing writes the days that
-changed since the last time under new names, then replaces the DuckDB file by an atomic rename: a reader sees the old
-state or the new one, and publishing costs what changed, not what history holds.
+It is a small DuckDB file of macros, and of views over Parquet files, one file for each table and day. Publishing writes
+the days that changed since the last time under new names, then replaces the DuckDB file by an atomic rename: a reader
+sees the old state or the new one, and publishing costs what changed, not what history holds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from revenue_pipeline.warehouse import Table, quoted
+from revenue_pipeline.warehouse import Macro, Table, quoted
 
 # A reader may have opened an older copy and be reading its files: they go when that is long over.
 SECONDS_BEFORE_REMOVAL = 2 * 24 * 3600
@@ -66,8 +66,16 @@ class PublishedCopy:
         self.path = warehouse.with_name(f"{warehouse.stem}_reports.duckdb")
         self._folder = warehouse.with_name(f"{warehouse.stem}_reports")
 
-    def publish(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> int:
-        """Publish every day of `tables` written since the last time; give how many. Call it while holding the lock."""
+    def publish(
+        self, connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], macros: Sequence[Macro] = ()
+    ) -> int:
+        """Publish every day of `tables` written since the last time; give how many. Call it while holding the lock.
+
+        Args:
+            connection: of the warehouse.
+            tables: what the copy holds.
+            macros: what it answers from `tables`, each after those it calls.
+        """
         warehouse_id = connection.execute("SELECT warehouse_id FROM pipeline.identity").fetchall()[0][0]
         manifest_path = self._folder / "manifest.json"
         manifest = _Manifest.load(manifest_path, warehouse_id)
@@ -91,7 +99,7 @@ class PublishedCopy:
             manifest.columns[table.name] = columns
             manifest.replace(table.name, self._write_days(connection, table, days))
         manifest.sequence = sequence
-        self._replace_catalog(tables, manifest)
+        self._replace_catalog(tables, macros, manifest)
         self._remove_old_files(manifest)
         _write_aside(manifest_path, json.dumps(vars(manifest), indent=0))
         return len({(row[0], row[1]) for row in changed})
@@ -123,7 +131,7 @@ class PublishedCopy:
         written = {day: sorted((folder / f"{table.day_column}={day}").glob(f"{token}_*")) for day in days}
         return {day: [str(path.relative_to(self._folder)) for path in paths] for day, paths in written.items()}
 
-    def _replace_catalog(self, tables: Sequence[Table], manifest: _Manifest) -> None:
+    def _replace_catalog(self, tables: Sequence[Table], macros: Sequence[Macro], manifest: _Manifest) -> None:
         aside = self.path.with_name(self.path.name + ".new")
         aside.unlink(missing_ok=True)
         with duckdb.connect(str(aside), config={"storage_compatibility_version": "v1.5.0"}) as catalog:
@@ -131,6 +139,8 @@ class PublishedCopy:
                 catalog.execute(f"CREATE SCHEMA IF NOT EXISTS {table.name.partition('.')[0]}")
                 catalog.execute(f"CREATE VIEW {table.name} AS {self._select(table, manifest)}")
                 catalog.execute(f"COMMENT ON VIEW {table.name} IS {quoted(table.meaning)}")
+            for macro in macros:
+                macro.create(catalog)
         aside.replace(self.path)
 
     def _select(self, table: Table, manifest: _Manifest) -> str:

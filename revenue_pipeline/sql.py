@@ -7,7 +7,7 @@ SELECT is a CAST with a comment, which is where the declared types and their mea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
 from revenue_pipeline.warehouse import Column
+
+PARAMETER = re.compile(r"\$(\w+)")
 
 
 class SqlFileError(Exception):
@@ -63,6 +65,21 @@ class SqlFile:
     def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Pick those of `values` that the statement names: DuckDB refuses a parameter it does not know."""
         return {name: values[name] for name in self.parameter_names}
+
+    def with_arguments(self, arguments: Sequence[str]) -> str:
+        """Give the SELECT with its parameters, `$name`, written as the arguments of a macro, `name`.
+
+        Raises:
+            SqlFileError: it names other parameters than `arguments`, or a bare column is called like one of them: in
+                a macro that would be the argument.
+        """
+        if self.parameter_names != set(arguments):
+            odd = ", ".join(sorted(self.parameter_names ^ set(arguments)))
+            raise SqlFileError(f"{self.path}: its parameters and its declared arguments differ in {odd}")
+        bare = {column.name for column in self._parsed.find_all(exp.Column) if not column.table}
+        if hidden := sorted(bare & set(arguments)):
+            raise SqlFileError(f"{self.path}: write table.{hidden[0]}: {hidden[0]} alone is the macro's argument")
+        return PARAMETER.sub(lambda parameter: parameter[1], self.select)
 
     @cached_property
     def parameter_names(self) -> frozenset[str]:

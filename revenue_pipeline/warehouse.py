@@ -86,6 +86,26 @@ class Table:
         return dict(rows)
 
 
+@dataclass(frozen=True)
+class Macro:
+    """A question with arguments that the database answers: `SELECT * FROM name(…)`; `select` names them bare."""
+
+    name: str
+    arguments: Sequence[str]
+    select: str
+    meaning: str = ""
+
+    @property
+    def definition(self) -> str:
+        """The statement that makes it."""
+        return f"CREATE OR REPLACE MACRO {self.name}({', '.join(self.arguments)}) AS TABLE {self.select}"
+
+    def create(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the macro, or make it anew, with its comment; what it reads has to be there."""
+        connection.execute(self.definition)
+        connection.execute(f"COMMENT ON MACRO TABLE {self.name} IS {quoted(self.meaning)}")
+
+
 WRITTEN_DAYS = Table(
     "pipeline.written_days",
     "day",
@@ -108,6 +128,7 @@ class Warehouse:
         memory_limit: str = "4GB",
         tables: Sequence[Table] = (),
         prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda connection: None,
+        macros: Sequence[Macro] = (),
     ) -> None:
         """Name the file, which is made on the first write.
 
@@ -116,11 +137,13 @@ class Warehouse:
             memory_limit: what DuckDB may use before it spills to disk.
             tables: are made, empty, where they are not there yet, so that any part of the graph can run alone.
             prepare: is given every connection before anything else, such as to attach the settings.
+            macros: are made where they are not there yet or are not as stored, each after those it calls.
         """
         self.path = path
         self._memory_limit = memory_limit
         self._tables = tables
         self._prepare = prepare
+        self._macros = macros
 
     @contextmanager
     def writing(self, log: Log, who: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -135,6 +158,7 @@ class Warehouse:
             connection = self._connect()
             try:
                 self._make_tables(connection)
+                self._make_macros(connection)
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("COMMIT")
@@ -176,6 +200,16 @@ class Warehouse:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS pipeline.identity AS SELECT CAST(uuid() AS VARCHAR) AS warehouse_id"
         )
+
+    def _make_macros(self, connection: duckdb.DuckDBPyConnection) -> None:
+        # Making one takes longer than a small write, and listing DuckDB's functions longer still.
+        connection.execute("CREATE TABLE IF NOT EXISTS pipeline.macros (name VARCHAR, definition VARCHAR)")
+        stored = dict(connection.execute("SELECT name, definition FROM pipeline.macros").fetchall())
+        for macro in self._macros:
+            if stored.get(macro.name) != macro.definition:
+                macro.create(connection)
+                connection.execute("DELETE FROM pipeline.macros WHERE name = ?", [macro.name])
+                connection.execute("INSERT INTO pipeline.macros VALUES (?, ?)", [macro.name, macro.definition])
 
     @contextmanager
     def _locked(self, log: Log, who: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from revenue_pipeline import core, reports
-from revenue_pipeline.catalog import all_tables
+from revenue_pipeline.catalog import all_macros, all_tables
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import attach_settings_tables, parameters
@@ -36,6 +36,15 @@ LAST_OPEN, FIRST_CLOSED = DAY + timedelta(days=2), DAY + timedelta(days=3)
 
 AGGREGATED: Row = {"connector": "files", "granularity": "aggregated"}
 USER_LEVEL: Row = {"connector": "files", "granularity": "user_level"}
+
+MACRO_ARGUMENTS: Row = {
+    "dimension": "none",
+    "granularity": "day",
+    "view_type": "cumulative",
+    "start_event": "install",
+    "revenue_event": "all",
+}
+"""A good value for every argument of the macros that is not a parameter of tables too."""
 
 LOG = logging.getLogger(__name__)
 TABLES = {table.name: table for table in (*core.TABLES, *reports.TABLES)}
@@ -67,7 +76,10 @@ class SqlFixture:
         path = folder / "warehouse.duckdb"
         path.write_bytes(_empty_warehouse())
         self._warehouse = Warehouse(
-            path, tables=all_tables(), prepare=lambda connection: attach_settings_tables(connection, self.settings)
+            path,
+            tables=all_tables(),
+            prepare=lambda connection: attach_settings_tables(connection, self.settings),
+            macros=all_macros(),
         )
         self._pending: list[tuple[str, list[Any]]] = []
 
@@ -103,7 +115,7 @@ class SqlFixture:
     def describe(self, path: Path) -> dict[str, str]:
         """Give the columns of a file's SELECT, and the types that the warehouse finds in them."""
         sql = load_sql(path)
-        values = sql.parameters(parameters(self.settings, Window.of_day(DAY), DAY))
+        values = sql.parameters({**parameters(self.settings, Window.of_day(DAY), DAY), **MACRO_ARGUMENTS})
         with self._writing() as connection:
             described = _rows(connection, f"DESCRIBE {sql.select}", values)
         return {row["column_name"]: row["column_type"] for row in described}
@@ -134,7 +146,7 @@ def _empty_warehouse() -> bytes:
     # Making every table takes half a second: once is enough.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "warehouse.duckdb"
-        with Warehouse(path, tables=all_tables()).writing(LOG, "a test"):
+        with Warehouse(path, tables=all_tables(), macros=all_macros()).writing(LOG, "a test"):
             pass
         return path.read_bytes()
 

@@ -17,10 +17,11 @@ import pytest
 
 import revenue_pipeline
 from revenue_pipeline import core, reports
-from revenue_pipeline.catalog import all_tables
+from revenue_pipeline.catalog import all_tables, published_tables
 from revenue_pipeline.raw.assets import EVENT_CHECKS, REJECTED_CHECKS
 from revenue_pipeline.settings_tables import SETTINGS_TABLES
 from revenue_pipeline.sql_asset import Check, SqlTable
+from revenue_pipeline.warehouse import WRITTEN_DAYS
 
 PACKAGE = Path(revenue_pipeline.__file__).parent
 TESTS = Path(__file__).parent
@@ -43,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "publish": {"warehouse"},
     "sql": {"warehouse"},
     "settings_tables": {"partitions", "settings", "warehouse"},
+    "sql_macro": {"sql", "warehouse"},
     "sql_asset": {"partitions", "run_day", "settings", "settings_tables", "sql", "warehouse"},
     # Facts come from partners and files; core and reports are declarations, which meet others through tables alone.
     "raw": {
@@ -50,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"partitions", "run_day", "settings", "settings_tables", "sql_asset", "warehouse"},
     },
     "core": {"core", "partitions", "sql_asset"},
-    "reports": {"reports", "partitions", "sql_asset"},
+    "reports": {"reports", "partitions", "sql_asset", "sql_macro"},
     # What puts them together.
     "catalog": {"raw", "core", "reports", "warehouse"},
     "freshness": {"raw", "core", "reports", "catalog", "partitions", "publish", "settings", "warehouse"},
@@ -196,6 +198,9 @@ MAY_READ = {
 }
 """Which schemas the SQL files of a room may read."""
 
+MACROS_MAY_READ = {"core", "reports", "pipeline"}
+"""The same of macros: what the published copy holds, which has no settings."""
+
 RAW_IN_REPORTS: dict[str, str] = {}
 """`reports.…` -> why no core table carries the raw fact that it reads."""
 
@@ -249,13 +254,13 @@ def test_reading_is_seen_through_ctes_joins_unions_and_subqueries(tmp_path: Path
 def test_a_file_reads_only_schemas_that_its_room_may(file: Path) -> None:
     schemas = {table.partition(".")[0] for table in tables_read(file)}
     allowed = MAY_READ[file.parts[0]] | ({"raw"} if f"{file.parts[0]}.{file.stem}" in RAW_IN_REPORTS else set())
-    assert schemas <= allowed
+    assert schemas <= (MACROS_MAY_READ if file.parent.name == "macros" else allowed)
 
 
 @every_file
 def test_a_file_reads_only_tables_that_exist(file: Path) -> None:
     read = {table for table in tables_read(file) if not table.startswith("explained.")}
-    assert read <= {table.name for table in (*all_tables(), *SETTINGS_TABLES)}
+    assert read <= {table.name for table in (*all_tables(), *SETTINGS_TABLES, WRITTEN_DAYS)}
 
 
 @every_table
@@ -270,6 +275,16 @@ def test_a_declaration_names_exactly_the_tables_that_its_file_reads(table: SqlTa
 def test_every_file_is_declared_and_every_declaration_has_its_file(room: str) -> None:
     files = {file for file in SQL_FILES if file.parts[0] == room and len(file.parts) == 2}
     assert files == {file_of(table) for table in SQL_TABLES if table.name.startswith(f"{room}.")}
+
+
+def test_every_macro_file_is_declared_and_every_declared_macro_has_its_file() -> None:
+    files = [file for file in SQL_FILES if file.parent.name == "macros"]
+    assert files == sorted(macro.sql.path.relative_to(PACKAGE) for macro in reports.MACROS)
+
+
+def test_the_published_copy_holds_all_that_macros_read() -> None:
+    read = {table for macro in reports.MACROS for table in tables_read(macro.sql.path.relative_to(PACKAGE))}
+    assert read <= {table.name for table in published_tables()}
 
 
 def test_a_table_comes_after_those_it_reads() -> None:

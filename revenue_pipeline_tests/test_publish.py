@@ -18,7 +18,7 @@ import pytest
 
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.publish import SECONDS_BEFORE_REMOVAL, PublishedCopy
-from revenue_pipeline.warehouse import WRITTEN_DAYS, Column, Table, Warehouse, replace_window
+from revenue_pipeline.warehouse import WRITTEN_DAYS, Column, Macro, Table, Warehouse, replace_window
 
 LOG = logging.getLogger(__name__)
 DAY = date(2026, 10, 5)
@@ -38,6 +38,7 @@ class Deployment:
     def __init__(self, folder: Path, tables: tuple[Table, ...] = TABLES) -> None:
         self.folder = folder
         self.tables = tables
+        self.macros: tuple[Macro, ...] = ()
         self.warehouse = Warehouse(folder / "w.duckdb", tables=[each for each in tables if each != WRITTEN_DAYS])
         self.copy = PublishedCopy(self.warehouse.path)
 
@@ -54,7 +55,7 @@ class Deployment:
 
     def publish(self) -> int:
         with self.warehouse.writing(LOG, "a test") as connection:
-            return self.copy.publish(connection, self.tables)
+            return self.copy.publish(connection, self.tables, self.macros)
 
     def rows(self, table: Table = SALES) -> list[tuple[date, int]]:
         found: list[tuple[Any, ...]] = self.copy.read(
@@ -88,6 +89,19 @@ def test_the_copy_holds_the_rows_types_and_comments_of_the_tables(deployment: De
     assert deployment.copy.read("SELECT comment FROM duckdb_views() WHERE view_name = 'sales'").fetchall() == [
         ("What was sold.",)
     ]
+
+
+def test_the_copy_answers_macros_from_what_it_holds(deployment: Deployment) -> None:
+    since = Macro("reports.sold", ("since",), "SELECT sum(revenue) AS revenue FROM reports.sales WHERE day >= since")
+    deployment.macros = (since,)
+    deployment.write(WEEK, 1)
+    deployment.publish()
+    asked = f"SELECT CAST(revenue AS INTEGER) FROM reports.sold(DATE '{day(5)}')"
+    assert deployment.copy.read(asked).fetchall() == [(2,)]
+
+    deployment.write(Window.of_day(day(6)), 4)
+    deployment.publish()
+    assert deployment.copy.read(asked).fetchall() == [(5,)]
 
 
 def test_nothing_published_is_told(deployment: Deployment) -> None:

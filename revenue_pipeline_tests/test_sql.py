@@ -47,6 +47,27 @@ def test_only_parameters_that_it_names_are_passed(sql: Callable[[str], SqlFile])
     assert sql(GOOD).parameters({"start_date": 1, "end_date": 2}) == {"start_date": 1}
 
 
+def test_parameters_become_the_arguments_of_a_macro(sql: Callable[[str], SqlFile]) -> None:
+    body = sql(GOOD).with_arguments(["start_date"])
+    assert "WHERE orders.day >= start_date" in body
+    assert "$" not in body
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "told"),
+    [
+        (GOOD, ["start_date", "end_date"], "differ in end_date"),
+        (GOOD, [], "differ in start_date"),
+        (GOOD.replace("$start_date", "$value"), ["value"], "write table.value: value alone is the macro's argument"),
+    ],
+)
+def test_a_file_that_would_mean_something_else_as_a_macro_is_refused(
+    sql: Callable[[str], SqlFile], text: str, arguments: list[str], told: str
+) -> None:
+    with pytest.raises(SqlFileError, match=told):
+        sql(text).with_arguments(arguments)
+
+
 def test_each_column_knows_where_it_comes_from(sql: Callable[[str], SqlFile]) -> None:
     schema = {"raw": {"orders": {"day": "DATE", "amount": "BIGINT"}, "prices": {"day": "DATE", "price": "BIGINT"}}}
     assert sql(GOOD).column_sources(schema) == {

@@ -22,6 +22,7 @@ from revenue_pipeline.partitions import Window
 from revenue_pipeline.warehouse import (
     WRITTEN_DAYS,
     Column,
+    Macro,
     Table,
     Warehouse,
     WarehouseError,
@@ -222,6 +223,32 @@ def test_every_table_is_there_from_the_first_write_with_its_comments(warehouse: 
     assert ("day", "The day's own meaning.") in stored(
         warehouse, "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'sales'"
     )
+
+
+SOLD = Macro("core.sold", ("least",), "SELECT day, revenue FROM core.sales WHERE revenue >= least", "It's what sold.")
+
+
+def test_macros_are_there_and_a_changed_one_is_made_anew(warehouse: Warehouse) -> None:
+    def ask(macros: tuple[Macro, ...], question: str) -> list[tuple[Any, ...]]:
+        opened = Warehouse(warehouse.path, tables=(SALES,), macros=macros)
+        with opened.writing(LOG, "a test") as connection:
+            return connection.execute(question).fetchall()
+
+    replace(warehouse, rows((DAY, "acme", "1"), (DAY, "acme", "3")), Window.of_day(DAY))
+    twice = Macro("core.sold_twice", ("least",), "SELECT revenue * 2 AS twice FROM core.sold(least)")
+
+    assert ask((SOLD, twice), "SELECT twice FROM core.sold_twice(2)") == [(6,)]
+    assert ask((), "SELECT comment FROM duckdb_functions() WHERE function_name = 'sold'") == [("It's what sold.",)]
+    changed = Macro(SOLD.name, SOLD.arguments, "SELECT day, -revenue AS revenue FROM core.sales WHERE revenue >= least")
+    assert ask((changed, twice), "SELECT twice FROM core.sold_twice(2)") == [(-6,)]
+
+
+def test_a_macro_that_did_not_change_is_not_made_again(warehouse: Warehouse) -> None:
+    opened = Warehouse(warehouse.path, tables=(SALES,), macros=(SOLD,))
+    with opened.writing(LOG, "a test") as connection:
+        connection.execute("CREATE OR REPLACE MACRO core.sold(least) AS TABLE SELECT 'by hand' AS made")
+    with opened.writing(LOG, "a test") as connection:
+        assert connection.execute("SELECT * FROM core.sold(1)").fetchall() == [("by hand",)]
 
 
 def test_the_file_can_be_opened_by_older_versions_and_spills_beside_itself(warehouse: Warehouse) -> None:

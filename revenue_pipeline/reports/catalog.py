@@ -1,7 +1,11 @@
-"""The tables of `reports`: which days of which tables each reads, and what must hold of it. The SQL lies beside it."""
+"""The tables of `reports`: which days of which tables each reads, and what must hold of it. The SQL lies beside it.
+
+And the macros: the questions that people put to those tables and to the facts of `core`.
+"""
 
 from revenue_pipeline.partitions import Reads
 from revenue_pipeline.sql_asset import SqlTable
+from revenue_pipeline.sql_macro import SqlMacro
 
 PLACEMENT = ("event_date", "level", "container_id", "ad_unit_id")
 SHOWN = ("event_date", "container_id", "ad_unit_id", "adjusted_opens")
@@ -128,3 +132,14 @@ GROUPS = (ADVERTISING, COHORTS, MESSAGES)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)
+
+RANGE = ("start_date", "end_date", "granularity")
+COHORTS_ASKED = ("start_event", "revenue_event", "as_of")
+
+MACROS = (
+    SqlMacro("reports.revenue_report_by", ["dimension", *RANGE, "view_type", *COHORTS_ASKED]),
+    SqlMacro("reports.revenue_report", [*RANGE, "view_type", *COHORTS_ASKED]),
+    SqlMacro("reports.ltv_report_by", ["dimension", *RANGE, *COHORTS_ASKED]),
+    SqlMacro("reports.ltv_report", [*RANGE, *COHORTS_ASKED]),
+)
+"""Each after those it calls."""
