@@ -144,7 +144,8 @@ class PublishedCopy:
         aside.replace(self.path)
 
     def _select(self, table: Table, manifest: _Manifest) -> str:
-        columns = ", ".join(f'CAST("{each.name}" AS {each.type}) AS "{each.name}"' for each in table.columns)
+        # Bare, a column that is called like an argument of a macro could not be told from it.
+        columns = ", ".join(f'CAST(files."{each.name}" AS {each.type}) AS "{each.name}"' for each in table.columns)
         files = [file for _, day_files in sorted(manifest.files.get(table.name, {}).items()) for file in day_files]
         if not files:
             nothing = ", ".join(f'CAST(NULL AS {each.type}) AS "{each.name}"' for each in table.columns)
@@ -152,7 +153,8 @@ class PublishedCopy:
         paths = ", ".join(quoted(str((self._folder / file).resolve())) for file in files)
         # The folder's name tells the day, so that a query for some days opens those files alone.
         day_type = f"{{'{table.day_column}': DATE}}"
-        return f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"
+        files_sql = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"
+        return f"SELECT {columns} FROM {files_sql} AS files"
 
     def _remove_old_files(self, manifest: _Manifest) -> None:
         for file, since in list(manifest.superseded.items()):

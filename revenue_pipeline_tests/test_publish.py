@@ -104,6 +104,13 @@ def test_the_copy_answers_macros_from_what_it_holds(deployment: Deployment) -> N
     assert deployment.copy.read(asked).fetchall() == [(5,)]
 
 
+def test_an_argument_may_be_called_like_a_column(deployment: Deployment) -> None:
+    deployment.macros = (Macro("reports.sold_on", ("day",), "SELECT revenue FROM reports.sales WHERE sales.day = day"),)
+    deployment.write(WEEK, 1)
+    deployment.publish()
+    assert len(deployment.copy.read(f"SELECT * FROM reports.sold_on(DATE '{day(3)}')").fetchall()) == 1
+
+
 def test_nothing_published_is_told(deployment: Deployment) -> None:
     with pytest.raises(FileNotFoundError, match="run the graph first"):
         deployment.copy.read("SELECT 1")
