@@ -342,6 +342,8 @@ HELD_ELSEWHERE = {
     "simulator/counterpart.py": "answers over HTTP: held by simulator/test_server.py",
     "simulator/admob.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
     "simulator/levelplay.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
+    "simulator/unity_ads.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
+    "simulator/meta_audience_network.py": "answers over HTTP: held by raw/test_ad_networks.py, which imports from it",
     "simulator/google_oauth.py": "grants access tokens: held by raw/test_ad_networks.py, which needs them",
     "simulator/files.py": "hands out files: held by raw/test_ad_networks.py, which gets them",
     "simulator/faults.py": "answers over HTTP: held by simulator/test_server.py",
