@@ -331,6 +331,7 @@ HELD_ELSEWHERE = {
     "simulator/advertising.py": "names that counterparts share: held by partners/test_costs.py",
     "simulator/applovin_ads.py": "answers over HTTP: held by partners/test_costs.py",
     "simulator/frankfurter.py": "answers over HTTP: held by raw/test_published_rates.py, which lands from it",
+    "simulator/google_ad_manager.py": "answers over HTTP: held by raw/test_line_items.py, which imports from it",
     "simulator/google_ads.py": "answers over HTTP: held by partners/test_costs.py",
     "simulator/meta_ads.py": "answers over HTTP: held by partners/test_costs.py",
     "simulator/tiktok_ads.py": "answers over HTTP: held by partners/test_costs.py",

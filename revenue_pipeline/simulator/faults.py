@@ -30,6 +30,8 @@ FAULTS = REFUSALS | {
     "rows_by_id": "TUNE: the rows are a map by their number, and a list only where there is none",
     "status_told": "Everflow: the affiliate's conversions have a status",
     "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
+    "report_pending": "Ad Manager: a report is never ready",
+    "report_failed": "Ad Manager: a report ends in an error",
     "restated": "all revenue, and all cost, is `value` percent (default 3) more than it was",
     "report_pending": "a report that is computed first is never ready",
     "report_failed": "a report that is computed first ends in an error",
