@@ -7,6 +7,7 @@ The rooms, in the order that data flows through them; every arrow between them i
     core        agrees on the money: ledger, allocation, certificate    -> schema core
     reports     what people read                                        -> schema reports
     explain     takes a number apart, down to its events
+    page        the page of reports that a person opens in a browser
     simulator   a partner simulator and an event generator, to try everything without accounts
 
 and what they share:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import all_macros, all_tables, published_tables
+from revenue_pipeline.page import build_page
 from revenue_pipeline.partitions import SINGLE_RUN, daily_partitions
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
@@ -53,6 +54,7 @@ def build_defs(
             for tables in (*core.GROUPS, *reports.GROUPS)
         ),
         published_asset(settings, partitions),
+        page_asset(settings),
     ]
     # One process a run: the writer's lock lets one step write at a time anyway, and a process costs seconds.
     executor = dg.in_process_executor
@@ -100,6 +102,30 @@ def published_asset(settings: Settings, partitions: dg.DailyPartitionsDefinition
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(copy.path), "published_days": days})
 
     return publish
+
+
+def page_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Make the asset that writes the page of reports, `reports.html`, from the published copy.
+
+    It has no days of its own: there is one page, and its pictures would be stored again for every day of a run.
+    """
+    path = PublishedCopy(settings.storage.warehouse).path.with_name("reports.html")
+
+    @dg.asset(
+        key=["published", "page"],
+        deps=[dg.AssetKey(["published", "reports"])],
+        description=f"The page that people open in a browser, `{path.name}`: cohorts, charts and the last days.",
+        group_name="reports",
+        kinds={"html"},
+        owners=OWNERS,
+    )
+    def write_page(context: dg.AssetExecutionContext, run_day: RunDay) -> dg.MaterializeResult:
+        page = build_page(settings, run_day.as_of(context))
+        page.write(path)
+        pictures = {title: dg.MetadataValue.md(picture) for title, picture in page.pictures.items()}
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), **pictures})
+
+    return write_page
 
 
 def _published_names() -> set[str]:

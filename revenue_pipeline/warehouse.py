@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import duckdb
 from filelock import FileLock, Timeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from revenue_pipeline.partitions import Window
 
@@ -184,7 +185,7 @@ class Warehouse:
             connection = duckdb.connect(":memory:", config={"memory_limit": self._memory_limit})
             try:
                 connection.execute("SET TimeZone = 'UTC'")
-                connection.execute(f"ATTACH {quoted(str(self.path))} AS warehouse (READ_ONLY)")
+                _attach_patiently(connection, self.path)
                 self._prepare(connection)
                 yield connection
             finally:
@@ -344,6 +345,15 @@ def identifier(name: str) -> str:
 def quoted(text: str) -> str:
     """Write `text` as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _attach_patiently(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    # DuckDB's threads may let go of a file a moment after this process has closed its connection to it.
+    for attempt in Retrying(
+        retry=retry_if_exception_type(duckdb.Error), wait=wait_fixed(0.1), stop=stop_after_delay(10), reraise=True
+    ):
+        with attempt:
+            connection.execute(f"ATTACH {quoted(str(path))} AS warehouse (READ_ONLY)")
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
