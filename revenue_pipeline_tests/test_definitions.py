@@ -45,7 +45,10 @@ ASSETS = {
     "reports/contact_value",
     "reports/performance",
     "published/reports",
+    "published/page",
 }
+WITHOUT_DAYS = {"published/page"}
+"""There is one page, and its pictures would be stored again for each day of a run."""
 
 
 @pytest.fixture
@@ -66,8 +69,9 @@ def test_every_asset_is_partitioned_by_day_and_backfilled_in_one_run(definitions
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        assert isinstance(node.partitions_def, dg.DailyPartitionsDefinition), key
-        assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
+        if key.to_user_string() not in WITHOUT_DAYS:
+            assert isinstance(node.partitions_def, dg.DailyPartitionsDefinition), key
+            assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
         assert node.group_name == key.path[0] or key.path[0] == "published"
         assert node.description
         assert node.owners

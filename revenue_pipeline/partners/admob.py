@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
@@ -198,12 +197,8 @@ class _Asked:
         for edge in header.get("dateRange", {}).values():
             if date(int(edge["year"]), int(edge["month"]), int(edge["day"])) != self.day:
                 raise ValueError(f"it is of {edge}")
-        name, own = header.get("reportingTimeZone"), self.connector.account.timezone
-        if name and _bounds(self.day, name) != _bounds(self.day, own):
-            raise PartnerError(
-                f"{self.http.subject}: the days of this AdMob account are those of {name}, not of {own}.",
-                f"Set partners.{self.connector.account.name}.timezone to {name}, or to {_PACIFIC}.",
-            )
+        if zone := header.get("reportingTimeZone"):
+            self.connector.refuse_other_days(self.day, zone)
 
     def _tell_warnings(self, footer: Any) -> None:
         try:
@@ -263,17 +258,6 @@ def _metric(row: _Object, name: str) -> int | None:
     if number != number.to_integral_value():
         raise ValueError(f"{name} is {number}")
     return int(number)
-
-
-def _bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
-    """When the day begins and ends; ValueError for a zone that nobody knows."""
-    try:
-        zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, OSError):
-        raise ValueError(f"there is no zone {timezone!r}") from None
-    utc = ZoneInfo("UTC")
-    begin, end = (datetime.combine(each, time(), zone).astimezone(utc) for each in (day, day + timedelta(days=1)))
-    return begin, end
 
 
 def _code(error: Any) -> int:

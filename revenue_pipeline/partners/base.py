@@ -241,7 +241,7 @@ def _day_bounds(day: date, zone: str) -> tuple[datetime, ...]:
     """The first and the last instant of a day there."""
     try:
         info = ZoneInfo(zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError(f"{zone!r} is not a time zone") from None
     return tuple(datetime.combine(day, moment, info).astimezone(timezone.utc) for moment in (time.min, time.max))
 

@@ -14,14 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field
 
-from revenue_pipeline.partners.base import CostRow, IncompleteError, PartnerError, amount, count, text
+from revenue_pipeline.partners import graph_api
+from revenue_pipeline.partners.base import CostRow, IncompleteError, amount, count, text
 from revenue_pipeline.partners.costs import CostConnector, CostOptions
-from revenue_pipeline.partners.http import Answer, PartnerHttp
+from revenue_pipeline.partners.http import PartnerHttp
 
 _FIELDS = ("account_currency", "campaign_id", "spend", "impressions", "clicks", "actions")
 _INSTALL = "mobile_app_install"
-_PASSING = frozenset({1, 2, 4, 17, 32, 341, 613, *range(80000, 80015)})  # overload and limits, of app, account or page
-_TOKEN_REFUSED = frozenset({10, 102, 190, *range(200, 300)})
 _TOO_LONG_AGO = 3018
 
 
@@ -79,12 +78,12 @@ class MetaAds(CostConnector):
             params=params,
             headers={"Authorization": f"Bearer {self.account.credentials['access_token']}"},
             expect=(200, 400),
-            true_status=_true_status,
+            true_status=graph_api.true_status,
         )
         reply = answer.json()
-        if _error_code(reply) == _TOO_LONG_AGO:
+        if graph_api.error_code(reply) == _TOO_LONG_AGO:
             raise self.beyond_reach_back(day)
-        if _error_code(reply) is not None:
+        if graph_api.error_code(reply) is not None:
             raise http.refusal(answer, 400)
         if not isinstance(reply, dict) or not isinstance(reply.get("data"), list):
             raise self.shape_error(day, f"no list of `data` in {answer.excerpt!r}")
@@ -132,25 +131,3 @@ def _installs(actions: Any) -> int | None:
         raise ValueError(f"actions are {actions!r}")
     values = [count(action.get("value")) for action in actions if action.get("action_type") == _INSTALL]
     return values[0] if values else None
-
-
-def _error_code(reply: Any) -> int | None:
-    """The code of a Graph error; 0 for one without a code."""
-    error = reply.get("error") if isinstance(reply, dict) else None
-    if error is None:
-        return None
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) else 0
-
-
-def _true_status(answer: Answer) -> int:
-    """What a Graph error amounts to: limits come with 400 and 403, and some errors with 200."""
-    try:
-        code = _error_code(answer.json())
-    except PartnerError:
-        return answer.status
-    if code is None:
-        return answer.status
-    if code in _PASSING:
-        return 429
-    return 401 if code in _TOKEN_REFUSED else 400

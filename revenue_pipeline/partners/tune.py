@@ -67,7 +67,7 @@ class Tune(Connector):
 
     name = "tune"
     documentation = "https://developers.tune.com/affiliate/affiliate_report-getconversions/"
-    base_url = "https://{network_id}.api.hasoffers.com/Apiv3"
+    base_url = "https://{network_id}.api.hasoffers.com/Apiv3/json"
     credentials = ("api_key",)
     gives = (ConversionRow,)
     Options = TuneOptions
@@ -154,7 +154,7 @@ class Tune(Connector):
             params["NetworkId"] = options.network_id
         if options.hour_offset:
             params["hour_offset"] = options.hour_offset
-        answer = http.get("json", params=params, true_status=_true_status)
+        answer = http.get(self.address, params=params, true_status=_true_status)
         data = _response(answer).get("data")
         if isinstance(data, dict):
             return data
@@ -190,7 +190,10 @@ class Tune(Connector):
         if not isinstance(fields, dict) or name not in fields:
             if is_optional:
                 return None
-            raise self.shape_error(day, f"a conversion without `{field}`")
+            raise PartnerError(
+                f"{self.subject(day)}: the partner sent a conversion without `{field}`.",
+                "Set options.conversion_id, click_id and payout to fields that this account may select.",
+            )
         try:
             return text(fields[name])
         except ValueError as error:

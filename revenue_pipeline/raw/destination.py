@@ -13,6 +13,9 @@ from revenue_pipeline.partners.base import Row
 from revenue_pipeline.raw.exchange_rates import ExchangeRates, rounded
 from revenue_pipeline.warehouse import Table
 
+LARGEST_TOTAL = Decimal(10) ** 29
+"""What DECIMAL(38,9) holds no more."""
+
 Value = str | int | Decimal | date | datetime | bool | None
 
 

@@ -24,15 +24,18 @@ from revenue_pipeline.partners.base import ExchangeRateRow, PartnerError, Row, c
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
 from revenue_pipeline.raw.conversions import CONVERSIONS
 from revenue_pipeline.raw.costs import IMPORTED_COSTS
-from revenue_pipeline.raw.destination import Booking, Destination, Value
+from revenue_pipeline.raw.destination import LARGEST_TOTAL, Booking, Destination, Value
 from revenue_pipeline.raw.exchange_rates import ExchangeRates
 from revenue_pipeline.raw.files import LandingError, LandingFolder
+from revenue_pipeline.raw.line_items import IMPORTED_DELIVERY, IMPORTED_LINE_ITEMS
 from revenue_pipeline.raw.partner_revenue import REVENUE, landed_rows
 from revenue_pipeline.raw.published_rates import land_rates
 from revenue_pipeline.settings import MappedColumn, Settings
 from revenue_pipeline.warehouse import Column, Log, Table, append, quoted, remember_written, replace_window
 
-DESTINATIONS: Mapping[type[Row], Destination] = {each.row: each for each in (REVENUE, CONVERSIONS, IMPORTED_COSTS)}
+DESTINATIONS: Mapping[type[Row], Destination] = {
+    each.row: each for each in (REVENUE, CONVERSIONS, IMPORTED_COSTS, IMPORTED_LINE_ITEMS, IMPORTED_DELIVERY)
+}
 """Kind of row -> where it goes. A new kind of row is one more of them."""
 
 PARTNER_IMPORTS = Table(
@@ -53,7 +56,6 @@ PARTNER_IMPORTS = Table(
 )
 
 _EXACT = Context(prec=76)
-_LARGEST_TOTAL = Decimal(10) ** 29
 _WIDEST_ZONES_APART = 1  # days: the partner's day and the reporting zone's day of one instant
 
 Line = Mapping[str, Value]
@@ -191,7 +193,7 @@ def _too_large(batch: Batch) -> str | None:
         for line in lines:
             if large := destination.too_large(line):
                 return large
-        if destination.money and (total := batch.sum_of(destination)).copy_abs() >= _LARGEST_TOTAL:
+        if destination.money and (total := batch.sum_of(destination)).copy_abs() >= LARGEST_TOTAL:
             return f"the sum of {destination.money}, {total:f},"
     return None
 

@@ -30,7 +30,11 @@ FAULTS = REFUSALS | {
     "rows_by_id": "TUNE: the rows are a map by their number, and a list only where there is none",
     "status_told": "Everflow: the affiliate's conversions have a status",
     "rate_limit_reset": "impact.com: 429 that says in X-RateLimit-Reset to come back in `value` seconds (default 1)",
+    "report_pending": "Ad Manager: a report is never ready",
+    "report_failed": "Ad Manager: a report ends in an error",
     "restated": "all revenue, and all cost, is `value` percent (default 3) more than it was",
+    "report_pending": "a report that is computed first is never ready",
+    "report_failed": "a report that is computed first ends in an error",
     "cut_file": "a file ends in its middle, and nothing says so but the file itself",
     "headings_drift": "MAX: the headings of a file are in upper case, and nothing else",
     "no_such_app": "MAX: the partner knows none of the apps",
@@ -42,6 +46,8 @@ FAULTS = REFUSALS | {
     "no_footer": "AdMob: the stream ends before its footer, as a JSON array all the same",
     "numbers": "AdMob: whole numbers are numbers, not texts",
     "missing_metrics": "AdMob: no row has clicks, and some have no earnings",
+    "omitted_results": "Meta: the first revenue of a report is left out, since too few people saw the ad",
+    "no_next_page": "Meta: no page says that there is another one",
     "only_basic_file": "MAX: of a user-level report only the file without the estimates for Meta's ads is there",
 }
 

@@ -1,4 +1,4 @@
-"""Answers as TUNE does: `GET /json?Target=…&Method=getConversions`, for an affiliate's key or a network's, whichever.
+"""Answers as TUNE does: `GET /Apiv3/json?Target=…&Method=getConversions`, for an affiliate's key or a network's.
 
 HTTP is 200 whatever happens; `response.status` says how it went. Every value is a text, times are those of the network.
 """
@@ -47,7 +47,7 @@ class Tune:
     def answer(self, call: Call) -> Answer:
         """A page of conversions, or why not."""
         query, target = call.query, call.query.get("Target", "")
-        if call.path != "/json" or query.get("Method") != "getConversions" or target not in KEYS:
+        if call.path != "/Apiv3/json" or query.get("Method") != "getConversions" or target not in KEYS:
             return _failure([{"publicMessage": f"Unknown method {target}::{query.get('Method')}"}])
         key = query.get(KEYS[target])
         if not key or "token_echoed" in call.faults:

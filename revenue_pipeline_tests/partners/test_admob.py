@@ -153,8 +153,8 @@ def test_days_in_the_accounts_own_zone_are_checked(server: FakeServer, tmp_path:
     assert len(ask(server, tmp_path, report, timezone="Asia/Kolkata").rows) == 4  # another name for the same days
     assert "timeZone" not in asked[0]
     error = refused(server, tmp_path, report, timezone="Europe/Berlin")
-    assert "the days of this AdMob account are those of Asia/Calcutta, not of Europe/Berlin" in error.cause
-    assert error.remedy.startswith("Set partners.admob.timezone to Asia/Calcutta, or to America/Los_Angeles.")
+    assert "the partner's days are those of Asia/Calcutta, and not of Europe/Berlin" in error.cause
+    assert error.remedy.startswith("Set partners.admob.timezone to Asia/Calcutta.")
 
 
 def test_a_header_without_a_zone_is_believed(server: FakeServer, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ STOPPED = [*stream(*ROWS)[:-1], {"error": {"code": 500, "message": "stopped", "s
         (stream(header=None), "the header None"),
         (stream(header={**HEADER, "localizationSettings": {}}), "the header"),
         (stream(header={**HEADER, "dateRange": WRONG_EDGE}), "the header"),
-        (stream(header={**HEADER, "reportingTimeZone": "Mars/Base"}), "there is no zone 'Mars/Base'"),
+        (stream(header={**HEADER, "reportingTimeZone": "Mars/Base"}), "'Mars/Base' is not a time zone"),
         (stream(footer={"warnings": ["late"]}), "the footer"),
         (stream(OTHER_DAY), "a row of another day"),
         (stream(NO_APP), "no APP in the row"),

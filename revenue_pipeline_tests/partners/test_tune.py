@@ -66,7 +66,7 @@ class FakeTune:
         key, target = ("NetworkToken", "Report") if "NetworkToken" in query else ("api_key", "Affiliate_Report")
         if query.get(key) != SECRET or query["Target"] != target:
             return Reply(failure([{"publicMessage": f"API key {query.get(key)} is not authenticated"}]))
-        assert (request.path, query["Method"]) == ("/json", "getConversions")
+        assert (request.path, query["Method"]) == ("/Apiv3/json", "getConversions")
         assert query["data_start"] == query["data_end"] == "2026-10-05"
         fields = [value.removeprefix("Stat.") for name, value in request.parameters if name == "fields[]"]
         limit, page = int(query["limit"]), int(query["page"])
@@ -82,7 +82,7 @@ class FakeTune:
 
 def connector(server: FakeServer, page_size: int = 2, **changes: Any) -> Tune:
     fields = {"name": "net", "granularity": None, "grain": (), "credential_variables": {"api_key": "TUNE_KEY"}}
-    tune = Tune(account(server.url, **{**fields, **changes}))
+    tune = Tune(account(f"{server.url}/Apiv3/json", **{**fields, **changes}))
     tune.page_size = page_size  # type: ignore[misc]
     return tune
 
@@ -170,6 +170,15 @@ def test_a_row_of_another_day_is_an_error(server: FakeServer, tmp_path: Path) ->
     assert "a row of 2026-10-06 where 2026-10-05 was asked for" in str(refused(server, tmp_path))
 
 
+def test_a_field_that_the_account_may_not_select_is_told_with_the_option(server: FakeServer, tmp_path: Path) -> None:
+    fields = conversion(1)
+    del fields["tune_event_id"]
+    server.replies = [Reply(envelope({"data": [{"Stat": fields}], "pageCount": 1}))]
+    error = refused(server, tmp_path)
+    assert "a conversion without `Stat.tune_event_id`" in error.cause
+    assert "options.conversion_id" in error.remedy
+
+
 def test_a_network_with_one_currency_may_leave_it_out(server: FakeServer, tmp_path: Path) -> None:
     fields = conversion(1)
     del fields["currency"], fields["offer_id"]
@@ -208,7 +217,10 @@ def test_options_that_are_none_are_refused(server: FakeServer, options: dict[str
 
 def test_the_host_is_the_networks_own(server: FakeServer) -> None:
     fields: dict[str, Any] = {"granularity": None, "grain": ()}
-    assert Tune(account("", **fields, options={"network_id": "acme"})).address == "https://acme.api.hasoffers.com/Apiv3"
+    assert (
+        Tune(account("", **fields, options={"network_id": "acme"})).address
+        == "https://acme.api.hasoffers.com/Apiv3/json"
+    )
     with pytest.raises(PartnerError, match=r"options\.network_id is missing"):
         Tune(account("", **fields))
 

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from pydantic import SecretStr
 
 from revenue_pipeline.partners.admob import AdMob
 from revenue_pipeline.partners.http import HttpOptions
+from revenue_pipeline.partners.meta_audience_network import MetaAudienceNetwork
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
 from revenue_pipeline.settings import Settings
-from revenue_pipeline.simulator import Simulator, World, admob, levelplay
+from revenue_pipeline.simulator import Simulator, World, admob, levelplay, meta_audience_network, unity_ads
 from revenue_pipeline.simulator.applovin_max import PACKAGES
 from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
 
@@ -138,6 +139,26 @@ LEVELPLAY_IMPRESSIONS = replace(
     options={"apps": LEVELPLAY_APPS, "files": "impression"},
     reports="/partners/adRevenueMeasurements",
 )
+BY_UNIT = ("app_id", "platform", "country", "ad_unit_id")
+UNITY = Network(
+    "unity_ads",
+    "/unity_ads",
+    ("api_key",),
+    grain=BY_UNIT,
+    options={"organization_id": unity_ads.ORGANIZATION},
+    ids={"app_id": {game: app_id for (app_id, _), game in unity_ads.GAMES.items()}},
+    reports="/files/",
+)
+UNITY_JSON = replace(UNITY, options={"organization_id": unity_ads.ORGANIZATION, "format": "json"})
+META = Network(
+    "meta_audience_network",
+    "/meta_audience_network",
+    ("access_token",),
+    grain=BY_UNIT,
+    options={"entity_id": meta_audience_network.PROPERTY},
+    ids={"app_id": {theirs: app_id for (app_id, _), theirs in meta_audience_network.APPS.items()}},
+)
+META_ASYNC = replace(META, options={"entity_id": meta_audience_network.PROPERTY, "mode": "async"})
 NETWORKS = {
     "MAX": MAX,
     "MAX users": MAX_USERS,
@@ -147,6 +168,10 @@ NETWORKS = {
     "LevelPlay": LEVELPLAY,
     "LevelPlay users": LEVELPLAY_USERS,
     "LevelPlay impressions": LEVELPLAY_IMPRESSIONS,
+    "Unity Ads": UNITY,
+    "Unity Ads JSON": UNITY_JSON,
+    "Meta": META,
+    "Meta async": META_ASYNC,
 }
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
@@ -204,6 +229,8 @@ def books(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Books:
     monkeypatch.setattr(HttpOptions.__init__, "__defaults__", (3, 0.001, 0.05, 5.0, 20.0))  # less patience
+    monkeypatch.setattr(MetaAudienceNetwork, "polls", 3)
+    monkeypatch.setattr(MetaAudienceNetwork, "poll_seconds", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     lake.put("fx_rates", "a.csv", f"rate_date,currency,rate\n{DAY},EUR,1.08\n")
     return Books(lake, simulator, tmp_path, caplog)
@@ -305,6 +332,22 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
     (LEVELPLAY_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
     (LEVELPLAY_USERS, {"name": "not_json", "path": "/files/"}, "no column"),
     (LEVELPLAY_USERS, {"name": "unauthorized", "path": "/files/", "value": 403}, "(HTTP 403)"),
+    (UNITY, {"name": "unauthorized", "path": "/stats/"}, "the partner refused the credentials (HTTP 401)"),
+    (UNITY, {"name": "window_refused", "path": "/stats/"}, "the partner refused the request (HTTP 400)"),
+    (UNITY, {"name": "error_in_body", "path": "/stats/"}, "the partner refused the request (HTTP 200 with code 400)"),
+    (UNITY, {"name": "error_in_body"}, "the partner refused the request (HTTP 200 with code 400)"),
+    (UNITY, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
+    (UNITY, {"name": "cut_file"}, "values under 8 headings"),
+    (UNITY_JSON, {"name": "error_in_body"}, "the partner refused the request (HTTP 200 with code 400)"),
+    (META, {"name": "window_refused"}, "the partner refused the request (HTTP 400)"),
+    (META, {"name": "error_in_body", "value": 190}, "the partner refused the credentials (HTTP 200 with code 401)"),
+    (META, {"name": "error_in_body", "value": 4}, "the partner's rate limit is reached (HTTP 200 with code 429)"),
+    (META, {"name": "error_in_body", "value": 100}, "the partner refused the request (HTTP 200 with code 400)"),
+    (META, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
+    (META, {"name": "omitted_results"}, "Meta leaves out 1 values"),
+    (META_ASYNC, {"name": "omitted_results"}, "Meta leaves out 1 values"),
+    (META_ASYNC, {"name": "report_failed"}, "the query failed at the partner"),
+    (META_ASYNC, {"name": "report_pending"}, "the query was still running when it had been asked after 3 times"),
     (ADMOB, {"name": "window_refused"}, "The date range is not supported."),
     (ADMOB, {"name": "no_content"}, "not JSON"),
     (ADMOB, {"name": "no_footer"}, "could not be read as a whole in 3 attempts: the stream ended without a footer"),
@@ -511,3 +554,53 @@ def test_no_token_of_levelplay_is_shown(books: Books) -> None:
     shown = books.everything_shown()
     assert "eyJhbGci" not in shown
     assert shown.count("X-Amz-Signature=") == shown.count("X-Amz-Signature=***") > 0
+
+
+# --- Unity Ads -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", [UNITY, UNITY_JSON])
+def test_statistics_lie_on_another_host_which_gets_no_key(books: Books, network: Network) -> None:
+    assert isinstance(books.imported(network), Batch)  # the storage refuses a call with a key
+    assert [request.partition("?")[0].split("/")[2] for request in books.simulator.requests] == ["stats", "files"]
+    shown = books.everything_shown()
+    assert shown.count("X-Amz-Signature=") == shown.count("X-Amz-Signature=***") > 0
+
+
+# --- Meta Audience Network -------------------------------------------------------------------------------------------
+
+
+def test_pages_of_meta_are_followed_by_their_cursors(books: Books, world: World) -> None:
+    books.simulator.faults.add("page_cap", value=3)
+    assert isinstance(books.imported(META), Batch)
+    assert books.booked(META) == META.expected(world, DAY)
+    assert len(books.simulator.requests) > 2
+
+
+def test_a_page_that_is_full_and_says_nothing_of_more_is_an_error(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MetaAudienceNetwork, "page_size", 3)
+    books.simulator.faults.add("no_next_page")
+    outcome = books.imported(META)
+    assert isinstance(outcome, FailedDay)
+    assert "as long as a report may be, 3 results of fb_ad_network_revenue" in outcome.error
+    assert "Set this partner's options.mode to async" in outcome.error
+
+
+def test_a_query_that_is_ready_later_is_waited_for(books: Books, world: World) -> None:
+    books.simulator.faults.add("report_pending", times=2, path="/v25.0/700000000000001/adnetworkanalytics_results")
+    assert isinstance(books.imported(META_ASYNC), Batch)
+    assert books.booked(META_ASYNC) == META_ASYNC.expected(world, DAY)
+
+
+def test_the_day_of_meta_is_the_pacific_one(books: Books, world: World) -> None:
+    begin = datetime(2026, 10, 5, 7, tzinfo=timezone.utc)  # midnight there, in summer time
+    paid = [
+        each.paid_nanos
+        for day in (DAY, DAY + timedelta(days=1))
+        for each in world.impressions(day)
+        if each.event.partner == "meta_audience_network" and begin <= each.event.event_time < begin + timedelta(days=1)
+    ]
+    books.imported(META)
+    assert sum(revenue for _, revenue in books.booked(META).values()) == Decimal(sum(n or 0 for n in paid)).scaleb(-9)

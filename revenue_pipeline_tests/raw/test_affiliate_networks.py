@@ -28,6 +28,7 @@ from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
 
 LATER = DAY + timedelta(days=20)
 ZONES = {"tune": "America/New_York", "everflow": "America/Los_Angeles", "impact": "America/Los_Angeles"}
+PATHS = {"tune": "/Apiv3/json"}
 SECRETS = {
     "TUNE_KEY": "tune-key-nobody-may-see",
     "EFLOW_KEY": "everflow+key/nobody=may&see",
@@ -58,7 +59,7 @@ def partner(simulator: Simulator, network: str, **changes: Any) -> dict[str, Any
     return {
         "connector": network,
         "timezone": ZONES[network],
-        "base_url": f"{simulator.url}/{network}",
+        "base_url": f"{simulator.url}/{network}{PATHS.get(network, '')}",
         "credentials": CREDENTIALS[network],
         **changes,
     }

@@ -252,6 +252,7 @@ def conversion(conversion_id: str, payout: str = "2.5", at: str = "2026-10-05T23
         "status": "pending",
         "updated_at": None,
         "reporting_payout": Decimal(payout),
+        "landed_rows": 1,
     }
 
 
