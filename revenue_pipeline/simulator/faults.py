@@ -33,8 +33,6 @@ FAULTS = REFUSALS | {
     "report_pending": "Ad Manager: a report is never ready",
     "report_failed": "Ad Manager: a report ends in an error",
     "restated": "all revenue, and all cost, is `value` percent (default 3) more than it was",
-    "report_pending": "a report that is computed first is never ready",
-    "report_failed": "a report that is computed first ends in an error",
     "cut_file": "a file ends in its middle, and nothing says so but the file itself",
     "headings_drift": "MAX: the headings of a file are in upper case, and nothing else",
     "no_such_app": "MAX: the partner knows none of the apps",
