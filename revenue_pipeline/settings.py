@@ -41,6 +41,7 @@ DEMO_ENVIRONMENT = dict.fromkeys(
         "EVERFLOW_API_KEY",
         "IMPACT_ACCOUNT_SID",
         "IMPACT_AUTH_TOKEN",
+        "META_ACCESS_TOKEN",
     ),
     "demo-key-for-the-bundled-simulator",
 )

@@ -19,11 +19,13 @@ from typing import Any
 import duckdb
 
 from revenue_pipeline.simulator.behaviour import Event
+from revenue_pipeline.simulator.line_items import Delivery, LineItem, delivery, line_items
 from revenue_pipeline.simulator.messages import Click, ManualRevenue, Send
 from revenue_pipeline.simulator.world import LATEST_ARRIVAL_DAYS, ONE_DAY, PARTNERS, Cost, World
 
 FORMATS = ("parquet", "ndjson.gz", "csv.zst", "csv", "csv.gz")
 FILE_PARTNERS = ("acme",)
+CHANNELS_WITH_AN_API = ("meta",)  # the demo's settings import their costs
 DAYS_OF_RATES_BEFORE = 7
 PARTNER_REVENUE_COLUMNS = ("partner", "report_date", "revenue", "currency", "app_id", "user_id", "impressions")
 TYPES = {  # in Parquet; every other column is text
@@ -41,6 +43,12 @@ TYPES = {  # in Parquet; every other column is text
     "sent_at": "TIMESTAMP",
     "clicked_at": "TIMESTAMP",
     "segments": "BIGINT",
+    "net_rate": "DECIMAL(18, 9)",
+    "gross_rate": "DECIMAL(18, 9)",
+    "contracted_volume": "BIGINT",
+    "start_date": "DATE",
+    "end_date": "DATE",
+    "delivery_date": "DATE",
 }
 NOT_PLAIN = {
     "event_time",
@@ -48,6 +56,8 @@ NOT_PLAIN = {
     "revenue",
     "cost",
     "rate",
+    "net_rate",
+    "gross_rate",
     "properties",
     "sent_at",
     "clicked_at",
@@ -69,7 +79,11 @@ def land(world: World, landing: Path, today: date, on_day: Callable[[date], None
             rate, events = world.exchange_rate(day), world.received(day)
             write("fx_rates", columns=("rate_date", "currency", "rate"), rows=[(day, "EUR", rate)] if rate else [])
             write("events", columns=Event._fields, rows=[*events, *_unusable(events, day)])
-            write("costs", columns=Cost._fields, rows=world.costs(day))
+            spent = [cost for cost in world.costs(day) if cost.channel not in CHANNELS_WITH_AN_API]
+            write("costs", columns=Cost._fields, rows=spent)
+            booked = line_items(world) if day == world.first_day else []
+            write("line_items", columns=LineItem._fields, rows=booked)
+            write("line_item_delivery", columns=Delivery._fields, rows=delivery(world, day))
             write("message_sends", columns=Send._fields, rows=world.messages.sends(day))
             write("link_clicks", columns=Click._fields, rows=world.messages.clicks(day))
             uploaded = world.messages.manual_revenue(day)

@@ -23,6 +23,9 @@ CONTRACT = {
     "message_sends": "message_id sent_at contact_id creative_id offer_id campaign_id sending_list segments custom",
     "link_clicks": "click_id message_id clicked_at",
     "manual_revenue": "click_id amount date currency",
+    "line_items": "line_item_id proposal_id proposal_status rate_type net_rate gross_rate currency contracted_volume "
+    "start_date end_date",
+    "line_item_delivery": "delivery_date line_item_id ad_unit_id custom_criteria impressions clicks",
 }
 DUCKDB = duckdb.connect()
 Rows = list[dict[str, Any]]
@@ -122,7 +125,7 @@ def what_is_wrong(row: dict[str, Any], day: date) -> str:
 def test_amounts_are_exact_text(world: World, landing: Path) -> None:
     for day in world.days():
         assert sum(Decimal(row["cost"]) for row in read_day(landing, "costs", day)) == sum(
-            c.cost for c in world.costs(day)
+            c.cost for c in world.costs(day) if c.channel != "meta"
         )
         rates = [Decimal(row["rate"]) for row in read_day(landing, "fx_rates", day)]
         assert rates == [rate for rate in [world.exchange_rate(day)] if rate]
