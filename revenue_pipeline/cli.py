@@ -253,8 +253,8 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
     printed = tables[name]
     key = ", ".join(f"{column} NULLS FIRST" for column in printed.order)
     relation = PublishedCopy(settings.storage.warehouse).read(
-        f"SELECT * FROM {printed.table} WHERE {printed.day} BETWEEN coalesce($start, {printed.day}) "
-        f"AND coalesce($end, {printed.day}) ORDER BY {key}",
+        f"SELECT * FROM {printed.table} WHERE ($start IS NULL OR {printed.day} >= $start) "
+        f"AND ($end IS NULL OR {printed.day} <= $end) ORDER BY {key}",
         {"start": start, "end": end},
     )
     columns = list(relation.columns)

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import CERTIFICATE
-from revenue_pipeline.partitions import Reads, contiguous, is_closed
+from revenue_pipeline.partitions import contiguous, is_closed
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.imports import PARTNER_IMPORTS
 from revenue_pipeline.raw.slices import slices
 from revenue_pipeline.settings import Settings
+from revenue_pipeline.sql_asset import SqlTable
 from revenue_pipeline.warehouse import WRITTEN_DAYS
 
 
@@ -40,7 +41,10 @@ class PartnerDay:
 
 @dataclass(frozen=True)
 class StaleDay:
-    """A day of a table that was computed before something that it reads was written again."""
+    """A day of a table that was computed before something that it reads was written again.
+
+    Of a table that every run replaces whole, `day` is the as-of date of the last that did.
+    """
 
     table: str
     day: date
@@ -133,23 +137,34 @@ def stale_days(settings: Settings) -> list[StaleDay]:
     slices_of = {name: [each.written for each in found] for name, found in slices(settings).items()}
     found = []
     for table in (*core.TABLES, *reports.TABLES):
-        for (name, day), sequence in written.items():
-            if name != table.name:
-                continue
+        days = {day: sequence for (name, day), sequence in written.items() if name == table.name}
+        if table.is_whole and days:
+            last = max(days, key=lambda day: days[day])
+            days = {last: days[last]}
+        for day, sequence in days.items():
             newer: dict[str, list[date]] = {}
-            for read in table.reads:
-                for source, source_day in _sources(read, day, settings, slices_of):
-                    if written.get((source, source_day), 0) > sequence:
-                        newer.setdefault(source, []).append(source_day)
+            for source, source_day in _sources(table, day, settings, slices_of, written):
+                if written.get((source, source_day), 0) > sequence:
+                    newer.setdefault(source, []).append(source_day)
             if newer:
                 told = [f"{source} {window}" for source, days in newer.items() for window in contiguous(days)]
-                found.append(StaleDay(name, day, ", ".join(told)))
+                found.append(StaleDay(table.name, day, ", ".join(told)))
     return sorted(found, key=lambda stale: (stale.day, stale.table))
 
 
 def _sources(
-    read: Reads, day: date, settings: Settings, slices_of: Mapping[str, Sequence[str]]
+    table: SqlTable,
+    day: date,
+    settings: Settings,
+    slices_of: Mapping[str, Sequence[str]],
+    written: Mapping[tuple[str, date], int],
 ) -> Iterator[tuple[str, date]]:
-    for offset in range(-read.days_before(settings.reach), read.after + 1):
-        for name in slices_of.get(read.table, [read.table]):
-            yield name, day + timedelta(days=offset)
+    """Give what the day `day` of a table is computed from: the slices of tables, and their days."""
+    for read in table.reads:
+        names = slices_of.get(read.table, [read.table])
+        if table.is_whole:
+            yield from ((name, source_day) for name, source_day in written if name in names)
+            continue
+        for offset in range(-read.days_before(settings.reach), read.after + 1):
+            for name in names:
+                yield name, day + timedelta(days=offset)

@@ -132,10 +132,7 @@ def _computed(
         named = made.sql.parameters(parameters(settings, needed[made.name], known_on))
         connection.execute(f"CREATE TABLE {made.name} AS {made.sql.select}", named)
     key = ", ".join(f"{column} NULLS FIRST" for column in table.unique_by) or "ALL"
-    result = connection.execute(
-        f"SELECT * FROM {table.name} WHERE {table.day} >= $start AND {table.day} < $end ORDER BY {key}",
-        {"start": window.start, "end": window.end},
-    )
+    result = connection.execute(f"SELECT * FROM {table.name} WHERE {table.table.inside(window)} ORDER BY {key}")
     columns = [column[0] for column in result.description or []]
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 

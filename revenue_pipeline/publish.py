@@ -22,6 +22,8 @@ from revenue_pipeline.warehouse import Macro, Table, quoted
 
 # A reader may have opened an older copy and be reading its files: they go when that is long over.
 SECONDS_BEFORE_REMOVAL = 2 * 24 * 3600
+WHOLE = "whole"
+"""Stands for the day of a table that is written whole, in one file."""
 
 
 @dataclass
@@ -91,7 +93,10 @@ class PublishedCopy:
         days_of["pipeline.written_days"] = sorted({row[1].isoformat() for row in changed})
         for table in tables:
             columns = [f"{column.name} {column.type}" for column in table.columns]
-            if manifest.columns.get(table.name) == columns:
+            if table.is_whole:
+                is_new = table.name in days_of or manifest.columns.get(table.name) != columns
+                days = [WHOLE] if is_new else []
+            elif manifest.columns.get(table.name) == columns:
                 days = days_of.get(table.name, [])
             else:
                 # Days that went with a dropped table go from the copy too.
@@ -123,6 +128,10 @@ class PublishedCopy:
         inside = ", ".join(f"DATE '{day}'" for day in days)
         # A name never used before: what a killed publishing left behind is not ours.
         token = uuid.uuid4().hex
+        if table.is_whole:
+            path = folder / f"{token}.parquet"
+            connection.execute(f"COPY {table.name} TO {quoted(str(path))} (FORMAT parquet)")
+            return {WHOLE: [str(path.relative_to(self._folder))]}
         connection.execute(
             f"COPY (SELECT * FROM {table.name} WHERE {table.day_column} IN ({inside})) TO {quoted(str(folder))} "
             f"(FORMAT parquet, PARTITION_BY ({table.day_column}), WRITE_PARTITION_COLUMNS true, "
@@ -151,6 +160,8 @@ class PublishedCopy:
             nothing = ", ".join(f'CAST(NULL AS {each.type}) AS "{each.name}"' for each in table.columns)
             return f"SELECT {nothing} WHERE FALSE"
         paths = ", ".join(quoted(str((self._folder / file).resolve())) for file in files)
+        if table.is_whole:
+            return f"SELECT {columns} FROM read_parquet([{paths}])"
         # The folder's name tells the day, so that a query for some days opens those files alone.
         day_type = f"{{'{table.day_column}': DATE}}"
         files_sql = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"

@@ -48,6 +48,7 @@ class SqlTable:
     Attributes:
         name: `schema.table`; the file is `<schema>/<table>.sql`, the asset key the same.
         day: the column that holds the partition's day.
+        is_whole: whether every run replaces it whole, since its rows depend on those of all days.
         reads: the tables it reads, and which days of them.
         unique_by: the columns that name a row; empty where another check is stronger.
         sums: columns whose sum over the window is shown with each run.
@@ -66,6 +67,7 @@ class SqlTable:
     ratios: Sequence[str] = ()
     conserves: tuple[str, Sequence[str]] | None = None
     checks: Sequence[Check] = ()
+    is_whole: bool = False
 
     @property
     def key(self) -> dg.AssetKey:
@@ -80,13 +82,13 @@ class SqlTable:
     @cached_property
     def table(self) -> Table:
         """What the warehouse needs to know of it."""
-        return Table(self.name, self.day, self.sql.columns, self.sql.description)
+        return Table(self.name, self.day, self.sql.columns, self.sql.description, self.is_whole)
 
     @cached_property
     def all_checks(self) -> list[Check]:
         """Its own checks, and those that every table of its kind has."""
-        inside = f"{self.day} >= $start_date AND {self.day} < $end_date"
-        days = frozenset({"start_date", "end_date"})
+        inside = "TRUE" if self.is_whole else f"{self.day} >= $start_date AND {self.day} < $end_date"
+        days = frozenset() if self.is_whole else frozenset({"start_date", "end_date"})
         checks = list(self.checks)
         if self.unique_by:
             key = ", ".join(self.unique_by)
@@ -210,9 +212,9 @@ def run_metadata(
     only: str = "TRUE",
 ) -> dict[str, Any]:
     """Give what the UI shows of a write: its days, rows and sums of money, and the first rows for a person to read."""
-    inside = f"{table.day_column} >= DATE '{window.start}' AND {table.day_column} < DATE '{window.end}' AND {only}"
+    inside = f"{table.inside(window)} AND {only}"
     metadata: dict[str, Any] = {
-        "dagster/partition_row_count": rows,
+        "dagster/row_count" if table.is_whole else "dagster/partition_row_count": rows,
         "window": str(window),
         "as_of": str(as_of),
     }

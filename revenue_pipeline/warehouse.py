@@ -48,12 +48,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a write needs to know of a table: its name, its columns, and which of them holds the partition's day."""
+    """What a write needs to know of a table: its name, its columns, and which of them holds the partition's day.
+
+    One that `is_whole` is replaced whole by every run, whatever its days: its rows depend on those of all days.
+    """
 
     name: str
     day_column: str
     columns: Sequence[Column]
     meaning: str = ""
+    is_whole: bool = False
+
+    def inside(self, window: Window) -> str:
+        """Write which rows a run over `window` replaces, as SQL."""
+        if self.is_whole:
+            return "TRUE"
+        return f"{self.day_column} >= DATE '{window.start}' AND {self.day_column} < DATE '{window.end}'"
 
     def create(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the table, empty and with its comments."""
@@ -112,7 +122,7 @@ WRITTEN_DAYS = Table(
     "day",
     (
         Column("table_name", "VARCHAR", "The table, and the slice of it where it is written in slices."),
-        Column("day", "DATE", "The day that was replaced."),
+        Column("day", "DATE", "The day that was replaced; of a table that is replaced whole, the as-of date."),
         Column("sequence", "BIGINT", "Which write it was last replaced by: a growing number."),
         Column("as_of", "DATE", "The as-of date of the run that did."),
     ),
@@ -255,7 +265,8 @@ def replace_window(
 ) -> int:
     """Replace the days of `window` in `table` by what `select` gives, inside the caller's transaction.
 
-    The days are deleted by the window, never by the days that the new rows hold: an empty result clears them.
+    The days are deleted by the window, never by the days that the new rows hold: an empty result clears them. A table
+    that is whole is replaced whole.
 
     Args:
         connection: from `Warehouse.writing`.
@@ -275,8 +286,7 @@ def replace_window(
     described = connection.execute(f"DESCRIBE {select}", dict(parameters)).fetchall()
     table.refuse_other_columns(connection, [(row[0], row[1]) for row in described])
     slice_sql = "".join(f" AND {column} = {quoted(value)}" for column, value in (only or {}).items())
-    day = table.day_column
-    inside = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'{slice_sql}"
+    inside = table.inside(window) + slice_sql
     connection.execute(f"DELETE FROM {table.name} WHERE {inside}")
     try:
         written = connection.execute(
@@ -287,14 +297,16 @@ def replace_window(
     # Counted after the fact: a condition on the SELECT itself would be moved into it, to rows that it leaves out.
     landed = connection.execute(f"SELECT count(*) FROM {table.name} WHERE {inside}").fetchall()
     if landed != written:
+        day = f"coalesce(CAST({table.day_column} AS VARCHAR), 'NULL')"
         found = connection.execute(
-            f"SELECT min(coalesce(CAST({day} AS VARCHAR), 'NULL')) FROM ({select}) WHERE ({inside}) IS NOT TRUE",
+            f"SELECT min({day}) FROM ({select}) WHERE ({inside}) IS NOT TRUE",
             dict(parameters),
         ).fetchall()
         raise WarehouseError(
             f"{table.name}: a row lies outside the days {window} that this run replaces: {found[0][0]}"
         )
-    remember_written(connection, written_name(table.name, only), window, as_of)
+    days = Window.of_day(as_of) if table.is_whole else window
+    remember_written(connection, written_name(table.name, only), days, as_of)
     return int(written[0][0])
 
 
@@ -312,9 +324,7 @@ def append(
 def append_new(connection: duckdb.DuckDBPyConnection, table: Table, select: str, window: Window) -> int:
     """Add those rows of `select`, all of them of days in `window`, that `table` does not hold yet; give how many."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    day = table.day_column
-    held = f"{day} >= DATE '{window.start}' AND {day} < DATE '{window.end}'"
-    new = f"SELECT {columns} FROM ({select}) EXCEPT ALL SELECT {columns} FROM {table.name} WHERE {held}"
+    new = f"SELECT {columns} FROM ({select}) EXCEPT ALL SELECT {columns} FROM {table.name} WHERE {table.inside(window)}"
     return append(connection, table, new)
 
 

@@ -105,10 +105,12 @@ class SqlFixture:
             self._replace(connection, names, as_of, Window.between(first, last))
             return _rows(connection, f"SELECT * FROM {names[-1]} ORDER BY ALL")
 
-    def bad_rows(self, room: str, check: str, first: date = DAY, last: date = DAY) -> list[Row]:
-        """Give what the check `<room>/checks/<check>.sql` finds in the days `first` to `last`."""
+    def bad_rows(
+        self, room: str, check: str, first: date = DAY, last: date = DAY, as_of: date | None = None
+    ) -> list[Row]:
+        """Give what the check `<room>/checks/<check>.sql` finds in the days `first` to `last`, as of the last."""
         query = check_file(room, check)
-        values = parameters(self.settings, Window.between(first, last), last)
+        values = parameters(self.settings, Window.between(first, last), as_of or last)
         with self._writing() as connection:
             return _rows(connection, query.query, {name: values[name] for name in query.parameter_names})
 

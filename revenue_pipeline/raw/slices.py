@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from revenue_pipeline.raw.datasets import LANDED
-from revenue_pipeline.raw.imports import DESTINATIONS, destinations
+from revenue_pipeline.raw.imports import DESTINATIONS, PARTNER_IMPORTS, destinations
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.sql_asset import asset_key
 from revenue_pipeline.warehouse import Table, written_name
@@ -50,4 +50,10 @@ def partner_key(table: Table, partner: str) -> dg.AssetKey:
 def writers(settings: Settings) -> dict[str, list[dg.AssetKey]]:
     """Give the assets that write each table of `raw` whose rows are imported; none where no partner gives them."""
     keys = {table: [each.key for each in found] for table, found in slices(settings).items()}
-    return {**{destination.table.name: [] for destination in DESTINATIONS.values()}, **keys}
+    importing = [
+        partner_key(destination.table, partner)
+        for partner in settings.partners
+        for destination in destinations(settings, partner)
+    ]
+    none = {destination.table.name: list[dg.AssetKey]() for destination in DESTINATIONS.values()}
+    return {**none, **keys, PARTNER_IMPORTS.name: importing}

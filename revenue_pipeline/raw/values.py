@@ -34,7 +34,8 @@ BASIC_ISO = "^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
 NANO = 1_000_000_000
 RATE_UNIT = 1_000_000_000_000
 LARGEST_COUNT = 2**63 - 1
-LARGEST_TOTAL_UNITS = 10**38 - 1
+# One digit less than a total holds, so that adding up whole units and their fraction stays exact on every engine.
+LARGEST_PRODUCT_UNITS = 10**37 - 1
 
 
 def is_native(kind: Kind, physical: str) -> bool:
@@ -177,8 +178,8 @@ def product_is_too_large(amount: str, count: str, rate_units: str) -> str:
     """Write whether amount x count does not fit a total, as it is or in the reporting currency (a NULL rate is 1)."""
     units = _units(amount)
     return (
-        f"CASE WHEN {units} > {LARGEST_TOTAL_UNITS} // greatest({count}, 1) THEN TRUE "
-        f"ELSE {units} * {count} // {RATE_UNIT} >= {LARGEST_TOTAL_UNITS} // coalesce({rate_units}, {RATE_UNIT}) END"
+        f"CASE WHEN {units} > {LARGEST_PRODUCT_UNITS} // greatest({count}, 1) THEN TRUE "
+        f"ELSE {units} * {count} // {RATE_UNIT} >= {LARGEST_PRODUCT_UNITS} // coalesce({rate_units}, {RATE_UNIT}) END"
     )
 
 

@@ -4,7 +4,7 @@ And the macros: the questions that people put to those tables and to the facts o
 """
 
 from revenue_pipeline.partitions import Reads
-from revenue_pipeline.sql_asset import SqlTable
+from revenue_pipeline.sql_asset import SqlTable, check_file
 from revenue_pipeline.sql_macro import SqlMacro
 
 PLACEMENT = ("event_date", "level", "container_id", "ad_unit_id")
@@ -128,7 +128,88 @@ MESSAGES = (
     ),
 )
 
-GROUPS = (ADVERTISING, COHORTS, MESSAGES)
+CONTRACTS = (
+    SqlTable(
+        name="reports.contracted_revenue",
+        day="delivery_date",
+        is_whole=True,
+        reads=[Reads("raw.line_items"), Reads("raw.line_item_delivery")],
+        unique_by=["line_item_id", "delivery_date", "ad_unit_id", "custom_criteria"],
+        sums=["contracted_net_revenue", "contracted_gross_revenue"],
+        headline=[
+            "line_item_id",
+            "delivery_date",
+            "ad_unit_id",
+            "custom_criteria",
+            "impressions",
+            "clicks",
+            "contracted_net_revenue",
+            "contracted_gross_revenue",
+            "contracted_volume",
+        ],
+        checks=[
+            check_file("reports", "contracted_revenue_is_conserved", blocking=True),
+            check_file("reports", "delivery_has_a_contract"),
+        ],
+    ),
+)
+
+INVOICES = (
+    SqlTable(
+        name="reports.invoice_reconciliation",
+        day="period_start",
+        is_whole=True,
+        reads=[Reads("raw.invoices"), Reads("raw.partner_revenue")],
+        unique_by=["partner", "period_start", "period_end"],
+        sums=["reported_revenue", "invoiced_revenue"],
+        ratios=["difference_ratio"],
+        headline=[
+            "partner",
+            "period_start",
+            "period_end",
+            "reported_revenue",
+            "invoiced_revenue",
+            "difference",
+            "difference_ratio",
+            "status",
+        ],
+    ),
+)
+
+ESTIMATES = (
+    SqlTable(
+        name="reports.estimate_discrepancy",
+        day="report_date",
+        reads=[Reads("core.reconciled_estimates")],
+        unique_by=["report_date", "partner", "app_id"],
+        sums=["estimated_revenue", "imported_revenue", "gap"],
+        ratios=["gap_ratio", "coverage"],
+        headline=[
+            "report_date",
+            "partner",
+            "app_id",
+            "estimated_revenue",
+            "imported_revenue",
+            "gap",
+            "gap_ratio",
+            "coverage",
+        ],
+    ),
+)
+
+RESTATEMENTS = (
+    SqlTable(
+        name="reports.restatements",
+        day="report_date",
+        is_whole=True,
+        reads=[Reads("raw.partner_imports")],
+        unique_by=["partner", "report_date", "imported_at"],
+        headline=["partner", "report_date", "imported_at", "age_days", "revenue", "change"],
+        checks=[check_file("reports", "closed_days_stand")],
+    ),
+)
+
+GROUPS = (ADVERTISING, COHORTS, MESSAGES, CONTRACTS, INVOICES, ESTIMATES, RESTATEMENTS)
 """The tables of each group are written in one transaction, in this order."""
 
 TABLES = tuple(table for group in GROUPS for table in group)
