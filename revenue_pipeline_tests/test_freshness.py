@@ -16,6 +16,14 @@ from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
 
 FIRST, SECOND = date(2026, 11, 5), date(2026, 11, 6)
 DAYS = Window.between(FIRST, SECOND)
+CONTRACT = {
+    "line_item_id": "L",
+    "rate_type": "CPM",
+    "net_rate": "1",
+    "currency": "USD",
+    "contracted_volume": "1000",
+    "start_date": "2026-11-05",
+}
 
 
 def total(day: str, revenue: str) -> dict[str, Any]:
@@ -70,10 +78,18 @@ def test_partner_days_and_stale_days_follow_the_runs(settings: Settings, land_cs
     ]
     assert {day.report_date for day in partner_days(settings, later, SECOND, SECOND)} == {SECOND}
 
-    # One day's events are landed again, and nothing after them is run.
+    # One day's events are landed again, and a contract; nothing after them is run.
     land_csv("events", "2026-11-05", rows[:1])
-    for selection in ('key:"raw/events"', 'key:"published/reports"'):
+    land_csv("line_items", "2026-11-05", [CONTRACT])
+    for selection in ('key:"raw/events" or key:"raw/line_items"', 'key:"published/reports"'):
         run_graph(settings, Window.of_day(FIRST), as_of, selection)
     stale = {(each.table, each.day): each.newer for each in stale_days(settings)}
     assert "raw.events 2026-11-05" in stale["core.reconciled_estimates", FIRST]
     assert ("core.reconciled_estimates", SECOND) in stale  # its day reads the events of the day before
+    # What every run replaces whole is stale once, by the day on which it was.
+    assert stale["reports.contracted_revenue", as_of] == "raw.line_items/files 2026-11-05"
+    assert "reports.restatements" not in {table for table, _ in stale}
+
+    heal = 'key:"reports/contracted_revenue" or key:"published/reports"'
+    run_graph(settings, Window.of_day(SECOND), as_of, heal)  # a run of whatever day
+    assert "reports.contracted_revenue" not in {each.table for each in stale_days(settings)}

@@ -19,6 +19,7 @@ from revenue_pipeline_tests.conftest import ACME, impression, land_csv_in, rows_
 LOG = logging.getLogger(__name__)
 FIFTH, SIXTH, SEVENTH, EIGHTH = (date(2026, 11, day) for day in (5, 6, 7, 8))
 DAY = Window.of_day(FIFTH)
+REPORTS = '+key:"reports/rpm"'
 TABLES = {table.name: table for table in (*core.TABLES, *reports.TABLES)}
 
 
@@ -35,15 +36,15 @@ def restated(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         {**impression("e3", day, container_id="news"), "event_name": "open"},
         {**impression("e4", day, user_id="ann"), "event_name": "install"},
     ])  # fmt: skip
-    run_graph(settings, DAY, as_of=FIFTH)
+    run_graph(settings, DAY, FIFTH, REPORTS)
     for as_of, revenue in ((SIXTH, "0.08"), (SEVENTH, "0.09")):
         land_csv("partner_revenue", day, [
             {"partner": "acme", "report_date": day, "revenue": revenue, "app_id": "game"},
         ])  # fmt: skip
-        run_graph(settings, DAY, as_of=as_of)
+        run_graph(settings, DAY, as_of, REPORTS)
     path = land_csv("partner_revenue", day, [{"partner": "", "report_date": "", "revenue": "", "app_id": ""}])
     path.write_text("partner,report_date,revenue,app_id\n")
-    run_graph(settings, DAY, as_of=EIGHTH)
+    run_graph(settings, DAY, EIGHTH, REPORTS)
     return settings
 
 
@@ -94,6 +95,24 @@ def test_what_moved_between_two_days_is_named_with_the_batches_that_moved_it(res
         (SIXTH, Decimal("0.08"), None),
         (SEVENTH, Decimal("0.09"), Decimal("0.01")),
     ]
+
+
+def test_what_every_run_replaces_whole_is_known_on_a_day_too(restated: Settings) -> None:
+    def changes(known_on: date) -> list[tuple[Decimal, Decimal | None]]:
+        table = TABLES["reports.restatements"]
+        rows = rows_known_on(open_warehouse(restated), restated, table, DAY, known_on, LOG)
+        return [(row["revenue"], row["change"]) for row in rows]
+
+    assert changes(FIFTH) == []
+    assert changes(SEVENTH) == [(Decimal("0.08"), None), (Decimal("0.09"), Decimal("0.01"))]
+    assert changes(EIGHTH)[2:] == [(Decimal(0), Decimal("-0.09"))]
+
+
+def test_a_table_that_is_whole_reads_none_that_is_computed_day_by_day() -> None:
+    # Of such a one only the days of the window would be there.
+    whole = [table for table in TABLES.values() if table.is_whole]
+    assert whole
+    assert {read.table for table in whole for read in table.reads}.isdisjoint(TABLES)
 
 
 def test_nothing_moves_between_a_day_and_itself(restated: Settings) -> None:

@@ -138,6 +138,28 @@ def test_only_the_days_that_changed_are_written_again(deployment: Deployment) ->
     assert deployment.rows() == [(each, 2 if each == day(2) else 1) for each in WEEK.days]
 
 
+def test_a_table_that_is_replaced_whole_is_one_file_and_a_new_one_after_each_write(tmp_path: Path) -> None:
+    whole = Table("reports.contracts", "day", COLUMNS, is_whole=True)
+    deployment = Deployment(tmp_path, (SALES, whole, WRITTEN_DAYS))
+    deployment.write(WEEK, 1, whole)
+    deployment.publish()
+    assert deployment.rows(whole) == [(each, 1) for each in WEEK.days]
+    (before,) = deployment.files(whole)
+
+    deployment.write(Window.of_day(day(-9)), 2, whole)
+    deployment.publish()
+    assert deployment.rows(whole) == [(day(-9), 2)]
+    (after,) = set(deployment.files(whole)) - {before}
+
+    deployment.write(Window.of_day(DAY), 3)
+    deployment.publish()
+    assert set(deployment.files(whole)) == {before, after}
+
+    deployment.write(Window.of_day(DAY), None, whole)
+    deployment.publish()
+    assert deployment.rows(whole) == []
+
+
 def test_publishing_again_without_a_change_writes_nothing(deployment: Deployment) -> None:
     deployment.write(WEEK, 1)
     deployment.publish()

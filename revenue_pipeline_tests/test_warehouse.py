@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace as replace_fields
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,20 @@ def test_an_empty_result_clears_the_days(warehouse: Warehouse) -> None:
     assert replace(warehouse, rows(), Window.between(DAY, day(1))) == 0
 
     assert stored(warehouse) == [(day(2), "a", 3)]
+
+
+def test_a_table_that_is_whole_is_replaced_whole_and_remembered_by_the_as_of_date(warehouse: Warehouse) -> None:
+    whole = replace_fields(SALES, name="core.contracts", is_whole=True)
+    warehouse = Warehouse(warehouse.path, tables=[whole])
+    for select, as_of in ((rows((day(-400), "a", "1"), (None, "b", "2")), DAY), (rows((day(9), "a", "3")), day(1))):
+        with warehouse.writing(LOG, "a test") as connection:
+            replace_window(connection, whole, select, {}, Window.of_day(DAY), as_of)
+
+    with warehouse.writing(LOG, "a test") as connection:
+        assert connection.execute("FROM core.contracts").fetchall() == [(day(9), "a", 3)]
+        assert connection.execute(
+            "SELECT table_name, day, as_of FROM pipeline.written_days ORDER BY sequence"
+        ).fetchall() == [("core.contracts", DAY, DAY), ("core.contracts", day(1), day(1))]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revenue_pipeline.partitions import Window
+from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.datasets import LINE_ITEM_DELIVERY, LINE_ITEMS
+from revenue_pipeline.run import run_graph
+from revenue_pipeline_tests.conftest import Land, MakeSettings, rows_of
 from revenue_pipeline_tests.sql_fixture import DAY, NEXT_DAY, TABLES, Row, SqlFixture, pick
 
 TABLE = "reports.contracted_revenue"
+CONTRACTS = '+key:"reports/contracted_revenue" or key:"published/reports"'
 MONEY = ("contracted_net_revenue", "contracted_gross_revenue", "contracted_volume")
 
 
@@ -344,3 +349,60 @@ def test_every_part_is_its_exact_share_to_the_last_digit_and_every_roll_up_sums_
             for part, units in zip(parts, counted, strict=True):
                 if sum(counted):
                     assert abs(part - whole * units / sum(counted)) < Fraction(1, 10**9)
+
+
+def test_contracts_go_from_files_through_the_graph_to_the_report(make_settings: MakeSettings, land_csv: Land) -> None:
+    """$100,000 over three ad units; thirds of a million, in euros; a contract that a later folder restates."""
+    day, next_day = "2026-11-05", "2026-11-06"
+    contract = {
+        "line_item_id": "hundred thousand",
+        "proposal_status": "retracted",
+        "rate_type": "CPM",
+        "net_rate": "100",
+        "gross_rate": "",
+        "currency": "USD",
+        "contracted_volume": "1000000",
+        "start_date": "2026-01-01",
+    }
+    thirds = {**contract, "line_item_id": "thirds", "net_rate": "0.1", "currency": "EUR", "start_date": "2026-09-20"}
+    flying = {**contract, "line_item_id": "flying", "rate_type": "CPC", "net_rate": "1", "contracted_volume": "10"}
+    land_csv("fx_rates", "2026-09-19", [{"rate_date": "2026-09-19", "currency": "EUR", "rate": "2"}])
+    land_csv("line_items", day, [contract, thirds, flying])
+    land_csv("line_items", next_day, [{**flying, "net_rate": "3"}])
+    by_unit = {"A": 100_000, "B": 40_000, "C": 60_000}
+    deliveries: dict[str, list[Row]] = {}
+    for delivered in (day, next_day, "2026-11-07"):
+        row = {"delivery_date": delivered, "line_item_id": "thirds", "ad_unit_id": "A", "impressions": "5"}
+        deliveries[delivered] = [row]
+    deliveries[day] += [
+        {**deliveries[day][0], "line_item_id": "hundred thousand", "ad_unit_id": unit, "impressions": str(count)}
+        for unit, count in by_unit.items()
+    ]
+    deliveries[next_day].append({**deliveries[next_day][0], "line_item_id": "flying", "clicks": "1"})
+    for delivered, rows in deliveries.items():
+        land_csv("line_item_delivery", delivered, rows)
+    settings = make_settings()
+
+    # The middle day is run last: the table depends on all days, whatever the order of runs.
+    for first, last in ((5, 5), (7, 7), (6, 6)):
+        window = Window.between(date(2026, 11, first), date(2026, 11, last))
+        outcome = run_graph(settings, window, date(2026, 11, 7), CONTRACTS)
+        assert outcome.failures == []
+        assert outcome.warnings == []
+
+    report = rows_of(
+        settings,
+        f"SELECT line_item_id, CAST(delivery_date AS VARCHAR), ad_unit_id, contracted_net_revenue, contracted_volume "
+        f"FROM {TABLE} ORDER BY ALL",
+    )
+    assert report == [
+        ("flying", next_day, "A", 30, 10),
+        ("hundred thousand", day, "A", 50_000, 500_000),
+        ("hundred thousand", day, "B", 20_000, 200_000),
+        ("hundred thousand", day, "C", 30_000, 300_000),
+        ("thirds", day, "A", Decimal("66.666666667"), Decimal("333333.333333334")),
+        ("thirds", next_day, "A", Decimal("66.666666667"), Decimal("333333.333333333")),
+        ("thirds", "2026-11-07", "A", Decimal("66.666666666"), Decimal("333333.333333333")),
+    ]
+    published = PublishedCopy(settings.storage.warehouse).read(f"SELECT sum(contracted_net_revenue) FROM {TABLE}")
+    assert published.fetchall() == [(100_230,)]
