@@ -160,12 +160,9 @@ class PublishedCopy:
             nothing = ", ".join(f'CAST(NULL AS {each.type}) AS "{each.name}"' for each in table.columns)
             return f"SELECT {nothing} WHERE FALSE"
         paths = ", ".join(quoted(str((self._folder / file).resolve())) for file in files)
-        if table.is_whole:
-            return f"SELECT {columns} FROM read_parquet([{paths}])"
         # The folder's name tells the day, so that a query for some days opens those files alone.
-        day_type = f"{{'{table.day_column}': DATE}}"
-        files_sql = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {day_type})"
-        return f"SELECT {columns} FROM {files_sql} AS files"
+        by_day = f", hive_partitioning = true, hive_types = {{'{table.day_column}': DATE}}"
+        return f"SELECT {columns} FROM read_parquet([{paths}]{'' if table.is_whole else by_day}) AS files"
 
     def _remove_old_files(self, manifest: _Manifest) -> None:
         for file, since in list(manifest.superseded.items()):

@@ -80,7 +80,7 @@ delivered AS (
     SELECT
         line_item_id, delivery_date, ad_unit_id, custom_criteria,
         sum(impressions) AS impressions,
-        sum(clicks) AS clicks
+        sum(coalesce(clicks, 0)) AS clicks
     FROM raw.line_item_delivery
     GROUP BY line_item_id, delivery_date, ad_unit_id, custom_criteria
 ),
@@ -90,8 +90,7 @@ counted AS (
         delivered.line_item_id, delivered.delivery_date, delivered.ad_unit_id, delivered.custom_criteria,
         delivered.impressions, delivered.clicks,
         CAST(
-            CASE WHEN line_items.rate_type = 'CPC' THEN coalesce(delivered.clicks, 0) ELSE delivered.impressions END
-            AS HUGEINT
+            CASE WHEN line_items.rate_type = 'CPC' THEN delivered.clicks ELSE delivered.impressions END AS HUGEINT
         ) AS units
     FROM delivered
     JOIN line_items ON line_items.line_item_id = delivered.line_item_id
@@ -158,7 +157,7 @@ SELECT
     CAST(ad_unit_id AS VARCHAR) AS ad_unit_id, /* The placement; NULL where nothing that counts was delivered. */
     CAST(custom_criteria AS VARCHAR) AS custom_criteria, /* The key-value, such as section=sport; NULL for what belongs to none. */
     CAST(max(impressions) AS BIGINT) AS impressions, /* Ads shown. */
-    CAST(max(clicks) AS BIGINT) AS clicks, /* Ads clicked; NULL where nobody says. */
+    CAST(max(clicks) AS BIGINT) AS clicks, /* Ads clicked; what names no clicks counts as 0. */
     CAST(max(CASE WHEN measure = 'net' THEN amount END) AS DECIMAL(38, 9)) AS contracted_net_revenue, /* The row's part of net rate x contracted volume. */
     CAST(max(CASE WHEN measure = 'gross' THEN amount END) AS DECIMAL(38, 9)) AS contracted_gross_revenue, /* The row's part of gross rate x contracted volume; NULL without a gross rate. */
     CAST(max(CASE WHEN measure = 'volume' THEN amount END) AS DECIMAL(38, 9)) AS contracted_volume /* The row's part of the contracted impressions, clicks or days. */

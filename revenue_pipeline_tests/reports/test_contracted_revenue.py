@@ -124,10 +124,10 @@ def test_a_rate_per_click_is_split_by_clicks_and_others_by_impressions(sql: SqlF
     assert pick(sql.run(TABLE), "line_item_id", "ad_unit_id", "clicks", "contracted_net_revenue") == [
         ("L", "A", 1, 25),
         ("L", "B", 3, 75),
-        ("L", "C", None, 0),
+        ("L", "C", 0, 0),
         ("M", "A", 1, 90),
         ("M", "B", 3, 10),
-        ("M", "C", None, 0),
+        ("M", "C", 0, 0),
     ]
 
 
@@ -163,7 +163,7 @@ def test_so_does_one_that_delivered_nothing_which_counts_while_its_impressions_s
 
     assert pick(rows, "delivery_date", "ad_unit_id", "impressions", "clicks", *MONEY) == [
         (DAY, "A", 70, 0, 0, 0, 0),
-        (DAY, "B", 30, None, 0, 0, 0),
+        (DAY, "B", 30, 0, 0, 0, 0),
         (None, None, 0, 0, 10, 20, 1000),
     ]
 
@@ -192,7 +192,7 @@ def test_deliveries_of_an_api_and_of_files_are_added(sql: SqlFixture) -> None:
 
     assert pick(rows, "delivery_date", "custom_criteria", "impressions", "clicks", "contracted_net_revenue") == [
         (DAY, "x", 300, 1, 3),
-        (NEXT_DAY, None, 700, None, 7),
+        (NEXT_DAY, None, 700, 0, 7),
     ]
 
 
@@ -335,7 +335,7 @@ def test_every_part_is_its_exact_share_to_the_last_digit_and_every_roll_up_sums_
             "contracted_gross_revenue": None if gross is None else rounded(gross * volume * exchange_rate / per),
             "contracted_volume": Fraction(volume),
         }
-        counted = [(row["clicks"] if rate_type == "CPC" else row["impressions"]) or 0 for row in mine]
+        counted = [row["clicks" if rate_type == "CPC" else "impressions"] for row in mine]
         for column, whole in worth.items():
             if whole is None:
                 assert {row[column] for row in mine} == {None}
