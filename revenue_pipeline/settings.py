@@ -37,6 +37,13 @@ DEMO_FILE = Path(__file__).parent / "simulator" / "demo.yaml"
 DEMO_ENVIRONMENT = dict.fromkeys(
     (
         "APPLOVIN_API_KEY",
+        "ADMOB_CLIENT_ID",
+        "ADMOB_CLIENT_SECRET",
+        "ADMOB_REFRESH_TOKEN",
+        "LEVELPLAY_SECRET_KEY",
+        "LEVELPLAY_REFRESH_TOKEN",
+        "UNITY_API_KEY",
+        "META_ACCESS_TOKEN",
         "TUNE_API_KEY",
         "EVERFLOW_API_KEY",
         "IMPACT_ACCOUNT_SID",

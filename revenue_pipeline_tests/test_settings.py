@@ -160,7 +160,8 @@ def test_without_a_file_the_demo_settings_serve_and_need_no_environment(
 
     settings = load_settings({})
 
-    assert {"applovin_max", "acme", "tune", "everflow", "impact"} <= set(settings.partners)
+    ad_networks = {"applovin_max", "admob", "levelplay", "unity_ads", "meta_audience_network", "acme"}
+    assert ad_networks | {"tune", "everflow", "impact"} <= set(settings.partners)
     assert settings.storage.landing == str(tmp_path / "data/landing")
     assert settings.partners["applovin_max"].base_url == "http://127.0.0.1:8089/applovin"
     asked = [partner.base_url or "" for partner in settings.partners.values() if partner.connector != "files"]

@@ -71,7 +71,7 @@ class ConnectorOptions(BaseModel):
     validator that depends on more of the account, such as its granularity, finds it as its context.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 @dataclass(frozen=True)

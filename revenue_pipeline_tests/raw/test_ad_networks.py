@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from revenue_pipeline.partners.admob import AdMob
 from revenue_pipeline.partners.http import HttpOptions
 from revenue_pipeline.partners.meta_audience_network import MetaAudienceNetwork
 from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches
-from revenue_pipeline.settings import Settings
+from revenue_pipeline.settings import DEMO_FILE, Settings
 from revenue_pipeline.simulator import Simulator, World, admob, levelplay, meta_audience_network, unity_ads
 from revenue_pipeline.simulator.applovin_max import PACKAGES
 from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
@@ -362,6 +363,29 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
 )
 def test_what_only_some_do_fails_the_day(books: Books, network: Network, fault: dict[str, Any], what: str) -> None:
     test_a_day_that_cannot_be_had_keeps_what_was_there_and_shows_no_secret(books, network, fault, what)
+
+
+DEMO = {"applovin_max": MAX, "admob": ADMOB, "levelplay": LEVELPLAY_USERS, "unity_ads": UNITY}
+DEMO |= {"meta_audience_network": META}
+
+
+@pytest.mark.parametrize("partner", DEMO)
+def test_the_demo_imports_what_the_world_says(books: Books, world: World, partner: str) -> None:
+    demo = yaml.load(DEMO_FILE.read_text(encoding="utf-8"), yaml.BaseLoader)["partners"][partner]  # noqa: S506  text
+    for name, value in demo.get("options", {}).items():
+        if isinstance(value, str):
+            demo["options"][name] = value.replace("http://127.0.0.1:8089", "SIMULATOR")
+    network = replace(
+        DEMO[partner],
+        granularity=demo["granularity"],
+        grain=tuple(demo["grain"]),
+        prefix=demo["base_url"].removeprefix("http://127.0.0.1:8089"),
+        options=demo.get("options", {}),
+        ids=demo["ids"],
+    )
+    assert set(demo["credentials"]) == set(network.credentials)
+    assert isinstance(books.imported(network), Batch)
+    assert books.booked(network) == network.expected(world, DAY)
 
 
 # --- AppLovin MAX ----------------------------------------------------------------------------------------------------
