@@ -20,6 +20,7 @@ class Kind(Enum):
     LOWER_TEXT = ("lower-case text", "VARCHAR")
     CURRENCY = ("ISO 4217 code", "VARCHAR")
     JSON = ("JSON", "VARCHAR")
+    DIMENSIONS = ("JSON to group by", "VARCHAR")
     FLAG = ("true or false", "BOOLEAN")
     INSTANT = ("instant", "TIMESTAMP")
     DAY = ("day", "DATE")
@@ -32,6 +33,11 @@ class Kind(Enum):
     def type(self) -> str:
         """The DuckDB type, as `DESCRIBE` says it."""
         return self.value[1]
+
+    @property
+    def is_json(self) -> bool:
+        """Whether an object or a list is a value too."""
+        return self in (Kind.JSON, Kind.DIMENSIONS)
 
 
 @dataclass(frozen=True)
@@ -237,7 +243,7 @@ MESSAGE_SENDS = Dataset(
         Field("campaign_id", Kind.TEXT, "The campaign it belongs to."),
         Field("sending_list", Kind.TEXT, "The list of contacts it was sent to."),
         Field("segments", Kind.COUNT, "Billed parts.", required=True),
-        Field("custom", Kind.JSON, "Custom dimensions, as JSON."),
+        Field("custom", Kind.DIMENSIONS, "Custom dimensions, as JSON with its names in order."),
     ),
 )
 

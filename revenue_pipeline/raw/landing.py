@@ -241,7 +241,7 @@ class _Reading:
     def _parsed(self) -> str:
         if not self._is_ndjson:
             return self._source.relation
-        structure = json.dumps({each.name: "VARCHAR" for each in self._dataset.fields if each.kind is not Kind.JSON})
+        structure = json.dumps({each.name: "VARCHAR" for each in self._dataset.fields if not each.kind.is_json})
         return f"(SELECT *, from_json(exact_line, {quoted(structure)}) AS fields FROM {self._source.relation})"
 
     def _physical(self, each: Field) -> tuple[str, str]:
@@ -249,7 +249,7 @@ class _Reading:
         return f"{each.name}_text", kind if is_native(each.kind, kind) else "VARCHAR"
 
     def _json_text(self, each: Field) -> str:
-        if each.kind is not Kind.JSON:
+        if not each.kind.is_json:
             # An object or a list stays as it was written, without the quotes around its numbers.
             value = f"fields.{identifier(each.name)}"
             as_written = f"line ->> {quoted(f'$.{each.name}')}"
@@ -267,7 +267,7 @@ class _Reading:
             return column
         if physical == "VARCHAR":
             return trimmed(column)
-        if each.kind is Kind.JSON and (physical.startswith(("STRUCT", "MAP")) or physical.endswith("]")):
+        if each.kind.is_json and (physical.startswith(("STRUCT", "MAP")) or physical.endswith("]")):
             return f"CAST(to_json({column}) AS VARCHAR)"
         return trimmed(f"CAST({column} AS VARCHAR)")
 

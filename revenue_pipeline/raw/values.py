@@ -73,6 +73,18 @@ def _read_json(name: str, text: str, _physical: str, _kind: Kind) -> list[str]:
     return [f"{text} AS {name}", f"NOT coalesce(json_valid({text}), TRUE) AS {name}_unreadable"]
 
 
+def _read_dimensions(name: str, text: str, physical: str, kind: Kind) -> list[str]:
+    """JSON that says the same is one text, whatever the white space and the order of the names in its object."""
+    _, unreadable = _read_json(name, text, physical, kind)
+    keys = f"json_keys({text})"
+    pointer = "'/' || replace(replace(key, '~', '~0'), '/', '~1')"
+    pair = f"CAST(to_json(key) AS VARCHAR) || ':' || CAST(json_extract({text}, {pointer}) AS VARCHAR)"
+    ordered = f"'{{' || array_to_string(list_transform(list_sort({keys}), lambda key: {pair}), ',') || '}}'"
+    is_in_disorder = f"json_type({text}) = 'OBJECT' AND {keys} <> list_sort({keys})"
+    value = f"CASE WHEN {is_in_disorder} THEN {ordered} ELSE CAST(json({text}) AS VARCHAR) END"
+    return [f"CASE WHEN json_valid({text}) THEN {value} END AS {name}", unreadable]
+
+
 def _read_flag(name: str, text: str, physical: str, kind: Kind) -> list[str]:
     if physical != "VARCHAR":
         return [f"{text} AS {name}"]
@@ -148,6 +160,7 @@ def _number(text: str, decimal: str) -> tuple[str, str]:
 
 _READERS = {
     Kind.JSON: _read_json,
+    Kind.DIMENSIONS: _read_dimensions,
     Kind.FLAG: _read_flag,
     Kind.INSTANT: _read_instant,
     Kind.DAY: _read_day,

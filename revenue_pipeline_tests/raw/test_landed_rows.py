@@ -422,6 +422,28 @@ def test_one_id_delivered_on_two_days_is_two_states(lake: Lake, dataset: Dataset
     assert lake.land(dataset, DAY, DAY + timedelta(days=1)).rows == 2
 
 
+@pytest.mark.parametrize(
+    ("landed", "kept"),
+    [
+        ('{"b": "x",  "a": 1}', '{"a":1,"b":"x"}'),
+        ('{"a":1,"b":"x"}', '{"a":1,"b":"x"}'),
+        ('{"state": {"b": 1, "a": [1, 2]}}', '{"state":{"b":1,"a":[1,2]}}'),
+        ('{"b/~": null, "a \\"quoted\\"": true}', '{"a \\"quoted\\"":true,"b/~":null}'),
+        ("[2, 1]", "[2,1]"),
+        ("{}", "{}"),
+        ("", None),
+    ],
+)
+def test_custom_dimensions_that_say_the_same_are_one_text(lake: Lake, landed: str, kept: str | None) -> None:
+    (row,) = (row for row in ROWS if row.dataset is MESSAGE_SENDS)
+    lake.put("message_sends", "rows.csv", csv_of({**row.written, "custom": landed}))
+    lake.put("message_sends", "rows.ndjson", json.dumps({**row.written, "message_id": "other", "custom": landed}))
+
+    lake.land(MESSAGE_SENDS)
+
+    assert lake.column("SELECT custom FROM raw.message_sends") == [kept, kept]
+
+
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
