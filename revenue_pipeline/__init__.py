@@ -19,5 +19,6 @@ and what they share:
     catalog                     every table and macro there is
     schedules, definitions      what runs when, what Dagster sees
     run, freshness, known_on    a run in this process, how far numbers can be trusted, what they were on a day
+    cohort_report, printing     cohort reports as a person asks for them; how values and rows are shown
     cli                         what a person types
 """

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table as ScreenTable
 
+from revenue_pipeline.cohort_report import (
+    DIMENSIONS,
+    GRANULARITIES,
+    METRICS,
+    VIEW_TYPES,
+    Question,
+    ask,
+    headline,
+    triangles,
+)
+from revenue_pipeline.printing import notices, print_rows, screen, write_rows
 from revenue_pipeline.settings import DEMO_DAYS, Settings, SettingsError, load_settings
 
 HOME_VARIABLE = "DAGSTER_HOME"
 DEMO_HOME = Path("data/dagster")
 SIMULATOR_PORT = 8089
-CENT = Decimal("0.01")
-
-# A file or a pipe has no width to fit into.
-screen = Console(width=None if sys.stdout.isatty() else 160)
-notices = Console(stderr=True)
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -59,6 +61,7 @@ def demo(days: int) -> None:
         succeeded = _run(settings, first, today, today)
     for name in ("rpm", "ctr"):
         _print_report(settings, name, today - timedelta(days=3), today - timedelta(days=3), "table")
+    _print_cohorts(settings, Question("roas", today), "table")
     _print_status(settings, today, today - timedelta(days=3), today)
     screen.print(
         "\nOpen the Dagster UI on this data with [bold]make dev[/], and the tables with any DuckDB client: "
@@ -102,9 +105,29 @@ def refresh(as_of: datetime | None) -> None:
 @click.option("--start", type=DAY, help="First day; the first there is by default.")
 @click.option("--end", type=DAY, help="Last day, included; the last there is by default.")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def report(name: str, start: datetime | None, end: datetime | None, style: str) -> None:
-    """Print the report NAME, such as rpm, ctr or rejected_rows, from the published copy."""
-    _print_report(load_settings(), name, start.date() if start else None, end.date() if end else None, style)
+@click.option("--granularity", type=click.Choice(GRANULARITIES), help="Cohorts by day, by week or by month.  [day]")
+@click.option("--view-type", type=click.Choice(VIEW_TYPES), help="Through N, or in N alone.  [cumulative]")
+@click.option("--start-event", help="What begins a cohort.  [the first of cohorts.start_events]")
+@click.option("--revenue-event", help="What brings money.  [all]")
+@click.option("--by", "dimension", type=click.Choice(DIMENSIONS), help="Break a cohort report down.")
+@click.option("--as-of", type=DAY, help="The day whose knowledge a cohort report shows.  [today]")
+def report(
+    name: str, start: datetime | None, end: datetime | None, style: str, as_of: datetime | None, **asked: str | None
+) -> None:
+    """Print the report NAME from the published copy: rpm, ctr, rejected_rows, …
+
+    The cohort reports are revenue, events, users, roas, arpu, arppu and ltv; the options after --format are theirs.
+    """
+    settings = load_settings()
+    first, last = start.date() if start else None, end.date() if end else None
+    chosen = {option: value for option, value in asked.items() if value is not None}
+    if name in METRICS:
+        day = as_of.date() if as_of else settings.today()
+        _print_cohorts(settings, Question(name, day, first, last, **chosen), style)
+    elif chosen or as_of:
+        raise click.UsageError(f"{name} is no cohort report: it takes --start, --end and --format alone")
+    else:
+        _print_report(settings, name, first, last, style)
 
 
 @commands.command()
@@ -249,7 +272,8 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
 
     tables = printed_tables()
     if name not in tables:
-        raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
+        known = ", ".join(sorted({*tables, *METRICS}))
+        raise click.BadParameter(f"{name!r}; there are {known}", param_hint="NAME")
     printed = tables[name]
     key = ", ".join(f"{column} NULLS FIRST" for column in printed.order)
     relation = PublishedCopy(settings.storage.warehouse).read(
@@ -259,15 +283,27 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
     )
     columns = list(relation.columns)
     rows = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
-    if style == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows([_written(value) for value in row.values()] for row in rows)
-    elif style == "json":
-        json.dump(rows, sys.stdout, default=_written, indent=2)
-        sys.stdout.write("\n")
+    if style != "table":
+        write_rows(style, columns, rows)
     else:
-        _print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
+        print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
+
+
+def _print_cohorts(settings: Settings, question: Question, style: str) -> None:
+    from revenue_pipeline.publish import PublishedCopy
+
+    answer = ask(settings, PublishedCopy(settings.storage.warehouse), question)
+    if style != "table":
+        write_rows(style, answer.columns, answer.rows)
+    elif not answer.rows:
+        notices.print(
+            f"no cohort of {answer.question.start_event} began from {answer.question.start} to "
+            f"{answer.question.end}, as far as {answer.question.as_of} knows"
+        )
+    else:
+        screen.print(headline(answer, settings.reporting.currency), highlight=False, soft_wrap=True)
+        for triangle in triangles(answer, screen.width):
+            screen.print(triangle, highlight=False)
 
 
 def _print_status(settings: Settings, as_of: date, start: date | None, end: date | None) -> None:
@@ -288,7 +324,7 @@ def _print_status(settings: Settings, as_of: date, start: date | None, end: date
         }
         for day in days
     ]
-    _print_rows(f"partner days as of {as_of}, {settings.reporting.currency}", list(rows[0]) if rows else [], rows)
+    print_rows(f"partner days as of {as_of}, {settings.reporting.currency}", list(rows[0]) if rows else [], rows)
     for day in days:
         if day.import_error:
             screen.print(f"[red]import failed[/] {day.import_error}", highlight=False, soft_wrap=True)
@@ -296,43 +332,6 @@ def _print_status(settings: Settings, as_of: date, start: date | None, end: date
         screen.print(
             f"[yellow]stale[/] {stale.table} {stale.day}: newer is {stale.newer}", highlight=False, soft_wrap=True
         )
-
-
-def _print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    table = ScreenTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    for column in columns:
-        numeric = any(isinstance(row[column], int | float | Decimal) for row in rows)
-        # On a narrow screen names give way, numbers and days do not.
-        least = 0 if column.endswith("_id") else max([len(column), *(len(_shown(row[column])) for row in rows)])
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True, min_width=least)
-    for row in rows:
-        table.add_row(*(_shown(row[column]) for column in columns))
-    screen.print(table)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Decimal):
-        return f"{value.quantize(CENT, ROUND_HALF_UP):,}"
-    if isinstance(value, float):
-        return f"{Decimal(value).quantize(Decimal('0.0001'), ROUND_HALF_UP):,}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _written(value: Any) -> Any:
-    """Write a value for a machine: money in full and never in powers of ten, days as ISO 8601, truth as JSON does."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        f"{value:f}"
-        if isinstance(value, Decimal)
-        else value
-        if isinstance(value, float | int)
-        else value and str(value)
-    )
 
 
 def _conserved(difference: Decimal | None) -> str:

@@ -74,8 +74,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sql_asset",
         "warehouse",
     },
+    "printing": set(),
+    "cohort_report": {"printing", "publish", "settings"},
     "explain": {"explain", "reports", "definitions", "partitions", "settings", "settings_tables", "sql", "warehouse"},
-    "cli": {"catalog", "explain", "simulator", "freshness", "partitions", "publish", "run", "schedules", "settings"},
+    "cli": {
+        *{"catalog", "cohort_report", "explain", "freshness", "partitions", "printing", "publish", "run", "schedules"},
+        *{"settings", "simulator"},
+    },
 }
 """Which rooms and modules may import which of ours. A new arrow is a decision: write it here."""
 
