@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -111,17 +112,29 @@ def refresh(as_of: datetime | None) -> None:
 @click.option("--revenue-event", help="What brings money.  [all]")
 @click.option("--by", "dimension", type=click.Choice(DIMENSIONS), help="Break a cohort report down.")
 @click.option("--as-of", type=DAY, help="The day whose knowledge a cohort report shows.  [today]")
+@click.option("--known-on", type=DAY, help="Compute the report again from what partners had said by that day.")
 def report(
-    name: str, start: datetime | None, end: datetime | None, style: str, as_of: datetime | None, **asked: str | None
+    name: str,
+    start: datetime | None,
+    end: datetime | None,
+    style: str,
+    as_of: datetime | None,
+    known_on: datetime | None,
+    **asked: str | None,
 ) -> None:
     """Print the report NAME from the published copy: rpm, ctr, rejected_rows, …
 
-    The cohort reports are revenue, events, users, roas, arpu, arppu and ltv; the options after --format are theirs.
+    The cohort reports are revenue, events, users, roas, arpu, arppu and ltv; the options from --granularity to --as-of
+    are theirs. With --known-on, which needs --start and --end, NAME is a table: a row for each of its keys.
     """
     settings = load_settings()
     first, last = start.date() if start else None, end.date() if end else None
     chosen = {option: value for option, value in asked.items() if value is not None}
-    if name in METRICS:
+    if known_on is not None:
+        if first is None or last is None or chosen or as_of:
+            raise click.UsageError("--known-on goes with --start and --end, and with --format alone")
+        _print_known_on(settings, name, first, last, known_on.date(), style)
+    elif name in METRICS:
         day = as_of.date() if as_of else settings.today()
         _print_cohorts(settings, Question(name, day, first, last, **chosen), style)
     elif chosen or as_of:
@@ -287,6 +300,25 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
         write_rows(style, columns, rows)
     else:
         print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
+
+
+def _print_known_on(settings: Settings, name: str, first: date, last: date, known_on: date, style: str) -> None:
+    from revenue_pipeline import reports
+    from revenue_pipeline.definitions import open_warehouse
+    from revenue_pipeline.known_on import rows_known_on
+    from revenue_pipeline.partitions import Window
+
+    tables = {table.name.partition(".")[2]: table for table in reports.TABLES}
+    if name not in tables:
+        raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
+    table, window = tables[name], Window.between(first, last)
+    rows = rows_known_on(open_warehouse(settings), settings, table, window, known_on, logging.getLogger(__name__))
+    columns = [column.name for column in table.table.columns]
+    if style != "table":
+        write_rows(style, columns, rows)
+    else:
+        title = f"{table.name} as known on {known_on}, {settings.reporting.currency}"
+        print_rows(title, table.headline or columns, rows)
 
 
 def _print_cohorts(settings: Settings, question: Question, style: str) -> None:

@@ -60,6 +60,10 @@ CURRENCY_CODES = frozenset(currency.alpha_3 for currency in pycountry.currencies
 """The alphabetic codes of ISO 4217."""
 
 
+TAKEN_NAMES = {"unknown": "impressions that name no partner", "manual": "uploaded rows of manual revenue"}
+"""What partners may not be called, for tables use the name themselves."""
+
+
 class SettingsError(Exception):
     """A mistake in the settings; the text is one line that names the key."""
 
@@ -88,13 +92,19 @@ def _decimal_text(value: object) -> object:
     return str(value) if isinstance(value, float) else value
 
 
+def _free_name(partner: str) -> str:
+    if meaning := TAKEN_NAMES.get(partner):
+        raise ValueError(f"the name {partner!r} is taken: it stands for {meaning}")
+    return partner
+
+
 TimezoneName = Annotated[str, AfterValidator(_known_timezone)]
 CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Ratio = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, le=1)]
 Money = Annotated[Decimal, BeforeValidator(_decimal_text), Field(ge=0, lt=10**9, decimal_places=9)]
 Days = Annotated[int, Field(ge=1, le=400)]
-PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"), AfterValidator(_free_name)]
 GrainColumn = Literal["app_id", "platform", "country", "ad_format", "ad_unit_id"]
 MappedColumn = Literal["app_id", "ad_unit_id", "user_id"]
 

@@ -222,9 +222,17 @@ def run_metadata(
         totals = ", ".join(f"CAST(coalesce(sum({column}), 0) AS VARCHAR)" for column in sums)
         found = connection.execute(f"SELECT {totals} FROM {table.name} WHERE {inside}").fetchall()[0]
         metadata |= {f"sum_of_{column}": total for column, total in zip(sums, found, strict=True)}
-    preview = connection.sql(f"SELECT * FROM {table.name} WHERE {inside} LIMIT {PREVIEW_ROWS}").df()
-    metadata["preview"] = dg.MetadataValue.md(preview.to_markdown(index=False))
+    metadata["preview"] = _shown(connection, f"SELECT * FROM {table.name} WHERE {inside}", {})[0]
     return metadata
+
+
+def _shown(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any]
+) -> tuple[dg.MarkdownMetadataValue, int]:
+    """Give the first rows of a query as a table for a person, and how many: as text, which makes no float of money."""
+    select = f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query}) LIMIT {PREVIEW_ROWS}"
+    rows = connection.execute(select, dict(values)).df()
+    return dg.MetadataValue.md(rows.fillna("").to_markdown(index=False, disable_numparse=True)), len(rows)
 
 
 def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheckSpec]:
@@ -240,9 +248,9 @@ def run_check(
 ) -> dg.AssetCheckResult:
     """Run a check: it passes when its query gives no row, and shows the first bad rows when it does not."""
     named = {name: values[name] for name in check.parameter_names}
-    bad = connection.execute(f"SELECT * FROM ({check.query}) LIMIT {PREVIEW_ROWS}", named).df()
-    passed = bad.empty
-    shown = {} if passed else {"bad_rows": dg.MetadataValue.md(bad.to_markdown(index=False))}
+    bad_rows, found = _shown(connection, check.query, named)
+    passed = not found
+    shown = {} if passed else {"bad_rows": bad_rows}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,

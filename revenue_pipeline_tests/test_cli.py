@@ -172,3 +172,20 @@ def test_a_number_is_explained_as_text_and_as_json(command: Command, settings_fi
     wrong = command("explain", "--report", "rpm", "--key", "event_date=2026-12-24")
     assert wrong.returncode == 2
     assert "no row with event_date=2026-12-24" in wrong.stderr
+
+
+def test_a_report_is_printed_as_it_was_known_on_a_day(command: Command, settings_file: Path, land_csv: Land) -> None:
+    for as_of, total in (("2026-11-05", "0.08"), ("2026-11-06", "0.1")):
+        land_a_day(land_csv, "2026-11-05", total)
+        command("run", "--start", "2026-11-05", "--end", "2026-11-05", "--as-of", as_of)
+
+    def revenue(known_on: str) -> str:
+        printed = command(
+            *("report", "rpm", "--start", "2026-11-05", "--end", "2026-11-05"),
+            *("--known-on", known_on, "--format", "json"),
+        )
+        (row,) = json.loads(printed.stdout)
+        return str(row["revenue"])
+
+    assert [revenue(day) for day in ("2026-11-05", "2026-11-06")] == ["0.080000000", "0.100000000"]
+    assert "--known-on goes with" in command("report", "rpm", "--known-on", "2026-11-05").stderr

@@ -288,3 +288,12 @@ def test_a_secret_put_where_its_variable_belongs_is_not_repeated(load: Load) -> 
         load("start_date: 2026-10-01\n" + PARTNER % f"credentials: {{key: {SECRET}}}")
 
     assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["unknown", "manual"])
+def test_a_name_that_tables_use_themselves_is_no_partners(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"start_date: 2026-11-01\npartners: {{{name}: {{connector: files, granularity: aggregated}}}}")
+
+    with pytest.raises(SettingsError, match=rf"partners\.{name}: the name '{name}' is taken"):
+        load_settings({"REVENUE_PIPELINE_CONFIG": str(path)})

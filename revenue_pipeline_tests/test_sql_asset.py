@@ -40,6 +40,7 @@ def test_a_run_shows_its_days_rows_sums_and_a_preview(make_settings: MakeSetting
     assert shown["dagster/partition_row_count"] == 1
     assert shown["sum_of_settled_revenue"] == "0.250000000"
     assert "estimated" in shown["preview"]
+    assert "0.250000000" in shown["preview"]  # in full, through no float
 
 
 def test_the_ui_shows_the_sql_and_what_each_column_means(make_settings: MakeSettings) -> None:
