@@ -47,6 +47,7 @@ def land_a_day(land_csv: Land, day: str, total: str = "0.08") -> None:
         impression(f"1 of {day}", day, revenue="0.01"),
         impression(f"2 of {day}", day, revenue="0.03"),
         {**impression(f"3 of {day}", day), "event_name": "open"},
+        {**impression(f"4 of {day}", day, user_id="ann", revenue="5"), "event_name": "install"},
     ])  # fmt: skip
     land_csv("partner_revenue", day, [
         {"partner": "acme", "report_date": day, "revenue": total, "app_id": "game"},
@@ -68,6 +69,27 @@ def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Pa
     header, row = command("report", "rpm", "--format", "csv").stdout.splitlines()
     assert header.split(",")[:4] == ["event_date", "level", "container_id", "ad_unit_id"]
     assert dict(zip(header.split(","), row.split(","), strict=True))["revenue"] == "0.080000000"
+
+    triangle = command("report", "arpu", "--granularity", "week", "--as-of", "2026-11-05").stdout
+    assert "arpu of install cohorts by week, cumulative, all revenue events, 2026-11-05 to 2026-11-05" in triangle
+    assert [line.split() for line in triangle.splitlines() if "5.0000*" in line] == [
+        ["all", "cohorts", "1", "5.0000*"],
+        ["2026-11-02", "1", "5.0000*"],
+    ]
+    chosen = (
+        "--start-event",
+        "sign_up",
+        "--view-type",
+        "non_cumulative",
+        "--revenue-event",
+        "install",
+        "--by",
+        "country",
+    )
+    assert json.loads(command("report", "users", *chosen, "--format", "json").stdout) == []
+    header, top, _ = command("report", "revenue", "--end", "2026-11-05", "--format", "csv").stdout.splitlines()
+    cohort = dict(zip(header.split(","), top.split(","), strict=True))
+    assert (cohort["row_kind"], cohort["period"], cohort["revenue"]) == ("top", "0", "5.000000000")
 
     (cell,) = json.loads(command("report", "ctr", "--format", "json").stdout)
     assert (cell["event_date"], cell["revenue"], cell["ctr"], cell["is_final"]) == (
@@ -123,6 +145,10 @@ def test_a_failed_import_is_told_and_ends_non_zero(command: Command, settings_fi
         (("run", "--start", "2026-11-05", "--end", "2026-11-05", "--select", 'key:"no/such"'), "selects no asset"),
         (("report", "rpm"), "nothing is published yet"),
         (("report", "nonsense"), "roas, rpm"),
+        (("report", "roas"), "nothing is published yet"),
+        (("report", "roas", "--start-event", "trial"), "'trial' starts no cohort"),
+        (("report", "rpm", "--by", "channel"), "rpm is no cohort report"),
+        (("report", "rpm", "--as-of", "2026-11-05"), "rpm is no cohort report"),
         (("simulator", "--fault", "nonsense"), "see --list-faults"),
     ],
 )
