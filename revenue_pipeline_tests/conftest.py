@@ -41,6 +41,11 @@ def land_csv_in(folder: Path, dataset: str, day: str, rows: Sequence[dict[str, A
     return path
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by its argument where that is bytes: packed ones hold the time, which differs between workers."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
     return partial(settings_in, tmp_path)
