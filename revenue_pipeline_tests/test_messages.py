@@ -195,7 +195,7 @@ def test_a_late_conversion_counts_on_its_own_day_and_a_reversal_takes_it_back(so
 # What random days keep -----------------------------------------------------------------------------------------------
 
 DAYS = [DAY + timedelta(days=n) for n in range(4)]
-SEEDS = range(int(os.environ.get("WORLDS", "4")))
+SEEDS = range(int(os.environ.get("WORLDS", "5")))
 STATUSES = ("approved", "approved", "pending", "rejected", "reversed", None)
 
 

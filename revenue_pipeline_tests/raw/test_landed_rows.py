@@ -501,9 +501,9 @@ def test_a_contract_may_be_worth_as_much_as_a_total_can_hold_and_no_more(lake: L
     contracts = {
         "the largest volume": {"net_rate": "10", "contracted_volume": str(2**63 - 1)},
         "nothing at all": {"net_rate": "0", "contracted_volume": "0"},
-        "a large negative rate": {"net_rate": f"-{10**19}", "contracted_volume": "7000000000"},
-        "too much": {"net_rate": f"{10**19}", "contracted_volume": "10000000000"},
-        "too much once converted": {"net_rate": f"{10**19}", "contracted_volume": "9000000000"},
+        "a large negative rate": {"net_rate": f"-{10**19}", "contracted_volume": "700000000"},
+        "too much": {"net_rate": f"{10**19}", "contracted_volume": "1000000000"},
+        "too much once converted": {"net_rate": f"{10**19}", "contracted_volume": "900000000"},
         "a gross rate too high": {"net_rate": "1", "gross_rate": f"{10**28}", "contracted_volume": "10"},
     }
     rows = [{**landed.written, "line_item_id": name, **values} for name, values in contracts.items()]

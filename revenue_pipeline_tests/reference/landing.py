@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -315,12 +315,26 @@ def values_of(row: Landed) -> Row:
 
 
 def once_a_folder(dataset: str, rows: Iterable[tuple[date, Row]]) -> list[tuple[date, Row]]:
-    """ "Other datasets with an id: once per folder day, the greatest by content (normalised values)." """
+    """
+    "Other datasets with an id: once per folder day, the greatest by content (normalised values)": of conversions the
+    one that counts, "in its latest state (`updated_at`, else `converted_at`)", and by content where two are as late.
+    """
     same: dict[tuple[Any, ...], list[tuple[date, Row]]] = defaultdict(list)
     for number, (folder, row) in enumerate(rows):
         identity = tuple(row[column] for column in DATASETS[dataset].id) or (number,)
         same[folder, identity].append((folder, row))
-    return [max(alike, key=lambda each: content(dataset, each[1])) for alike in same.values()]
+
+    def greatness(each: tuple[date, Row]) -> tuple[Any, ...]:
+        row = each[1]
+        return (lateness(row) if dataset == "conversions" else None, *content(dataset, row))
+
+    return [alike[0] if len(alike) == 1 else max(alike, key=greatness) for alike in same.values()]
+
+
+def lateness(conversion: Row) -> datetime:
+    """How late the state of a conversion is: "`updated_at`, else `converted_at`"."""
+    latest: datetime = conversion["updated_at"] or conversion["converted_at"]
+    return latest
 
 
 def content(dataset: str, row: Row) -> tuple[Any, ...]:
