@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from revenue_pipeline_tests.reference.landing import order_of_events
@@ -258,12 +259,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Facts:
-    """What both macros answer from; `last_day` is the last materialised day."""
+    """What both macros answer from; `last_day` is the last materialised day, and no other event starts a cohort."""
 
     members: Sequence[Row]
     user_revenue: Sequence[Row]
     costs: Sequence[Row]
     last_day: date
+    start_events: Sequence[str] = ("install", "sign_up")
+
+    @cached_property
+    def purses(self) -> "Purses":
+        return Purses(self.user_revenue)
 
 
 def first_day_of(day: date, granularity: str) -> date:
@@ -305,7 +311,15 @@ class Cohort:
 
     start: date
     members: Sequence[Member]
-    cost: Decimal | None
+    costs: Sequence[tuple[date, Decimal]]
+
+    @property
+    def cost(self) -> Decimal | None:
+        return total(amount for _, amount in self.costs) if self.costs else None
+
+    @property
+    def cost_days(self) -> list[date]:
+        return [day for day, _ in self.costs]
 
 
 def cohorts_of(facts: Facts, question: Question) -> list[Cohort]:
@@ -317,19 +331,16 @@ def cohorts_of(facts: Facts, question: Question) -> list[Cohort]:
         if row["start_event"] == question.start_event and question.first <= day <= min(question.last, last_known):
             key = first_day_of(day, question.granularity), row["user_id"]
             starts[key] = min(day, starts.get(key, day))
-    costs: dict[date, list[Decimal]] = defaultdict(list)
-    for row in facts.costs:
+    costs: dict[date, list[tuple[date, Decimal]]] = defaultdict(list)
+    for row in facts.costs if question.start_event in facts.start_events else ():
         if question.first <= row["cost_date"] <= min(question.last, last_known):
-            costs[first_day_of(row["cost_date"], question.granularity)].append(row["reporting_cost"])
-    purses = Purses(facts.user_revenue)
+            cost = row["cost_date"], row["reporting_cost"]
+            costs[first_day_of(row["cost_date"], question.granularity)].append(cost)
     members: dict[date, list[Member]] = defaultdict(list)
     for (start, user), day in starts.items():
-        earned = purses.by_day(user, question.revenue_event, day, last_known)
+        earned = facts.purses.by_day(user, question.revenue_event, day, last_known)
         members[start].append(Member(user, day, earned))
-    return [
-        Cohort(start, members[start], total(costs[start]) if start in costs else None)
-        for start in sorted({*members, *costs})
-    ]
+    return [Cohort(start, members[start], costs[start]) for start in sorted({*members, *costs})]
 
 
 def revenue_report(facts: Facts, question: Question) -> list[Row]:
@@ -438,7 +449,8 @@ def _latest(subs: Mapping[int, Sequence[tuple[Cohort, Row]]]) -> Iterator[tuple[
 def ltv_report(facts: Facts, question: Question) -> list[Row]:
     """
     "`row_kind, cohort_start, horizon, users, revenue, ltv, is_complete`, horizons counted from each member's own first
-    start day." "`is_complete` (day h-1 is reached and over)": for every day of the cohort on which a member may start.
+    start day." "`is_complete` (day h-1 is reached and over)": for every member, and where there is none for every day
+    that had a cost.
     """
     last_over = min(question.as_of - ONE_DAY, facts.last_day)
     rows = []
@@ -451,8 +463,8 @@ def ltv_report(facts: Facts, question: Question) -> list[Row]:
                 for day, each in member.earned.items()
                 if (day - member.started).days < horizon
             ]
-            last_start = min(last_day_of_period(0, cohort.start, question.granularity), question.last)
-            is_complete = last_start + ONE_DAY * (horizon - 1) <= last_over
+            days = [each.started for each in cohort.members] or cohort.cost_days
+            is_complete = all(day + ONE_DAY * (horizon - 1) <= last_over for day in days)
             subs.append(
                 _ltv_row("sub", cohort.start, horizon, len(cohort.members), sum_of(earned).revenue, is_complete)
             )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from revenue_pipeline_tests.reference.cohorts import first_day_of, last_day_of_period
-from revenue_pipeline_tests.reference.landing import newest
+from revenue_pipeline_tests.reference.landing import LandedFile, newest, partner_revenue
 from revenue_pipeline_tests.reference.rules import Rules, rate_on
 from revenue_pipeline_tests.reference.values import UNITS, Row, proportional, ratio, total, units
 
@@ -178,6 +178,21 @@ def estimate_discrepancy(ledger: Iterable[Row]) -> list[Row]:
             }
         )
     return rows
+
+
+def batches(landing: Sequence[LandedFile], rules: Rules, days: Iterable[date]) -> list[tuple[str, date, list[Row]]]:
+    """
+    "Each import of (partner, report_date) is one batch": of every partner, for every day whose folder is there, those
+    without rows included.
+    """
+    rows = partner_revenue(landing, rules, days)
+    folders = {file.folder for file in landing if file.dataset == "partner_revenue"}
+    return [
+        (partner, day, [row for row in rows if (row["partner"], row["report_date"]) == (partner, day)])
+        for partner in rules.partners
+        for day in days
+        if day in folders
+    ]
 
 
 def restatements(batches: Sequence[tuple[str, date, Sequence[Row]]]) -> list[Row]:

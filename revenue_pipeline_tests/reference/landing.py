@@ -1,5 +1,6 @@
 """Schema `raw`: which rows of the landing folders are usable, what they say, and why the others are not."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from revenue_pipeline_tests.reference.rules import Rates, Rules, converted
+from revenue_pipeline_tests.reference.rules import Rates, Rules, converted, rate_on
 from revenue_pipeline_tests.reference.values import (
     COUNTS,
     INSTANTS,
+    JSON,
     MONEY,
     ONE_DAY,
     READERS,
@@ -306,12 +308,17 @@ def usable(landing: Sequence[LandedFile], dataset: str, rules: Rules) -> list[tu
 
 
 def values_of(row: Landed) -> Row:
-    """ "`raw` keeps amounts as landed": money with its 9 digits, JSON as its text."""
+    """ "`raw` keeps amounts as landed": money with its 9 digits, JSON as text."""
     values: Row = {column: READERS.get(column, str)(text) if text else None for column, text in row.items()}
     for column in MONEY:
         if values.get(column) is not None:
             values[column] = money(units(values[column]))
-    return values | {column: row[column] for column in ("properties", "custom") if column in row}
+    return values | {column: to_json(row[column]) for column in JSON if row.get(column) is not None}
+
+
+def to_json(text: str | None) -> str:
+    """JSON that says the same is the same, however it is spaced."""
+    return json.dumps(json.loads(str(text)))
 
 
 def once_a_folder(dataset: str, rows: Iterable[tuple[date, Row]]) -> list[tuple[date, Row]]:
@@ -417,7 +424,8 @@ def _partner_row(row: Texts, day: date, rules: Rules) -> Row:
 def landed_rows(landing: Sequence[LandedFile], dataset: str, rules: Rules, days: Iterable[date]) -> list[Row]:
     """
     Give the table of a dataset that has no rules of its own: "once per folder day" where it has an id, with
-    `reporting_<money>` "converted per row, rounded half away from zero to 9 digits".
+    `reporting_<money>` "converted per row, rounded half away from zero to 9 digits"; a line item, whose "rate x volume
+    is computed in the original currency, then converted", with the rate itself.
     """
     days = set(days)
     facts = DATASETS[dataset]
@@ -429,6 +437,10 @@ def landed_rows(landing: Sequence[LandedFile], dataset: str, rules: Rules, days:
             rate_day = row[facts.rate_day] if facts.rate_day else folder
             amount = converted(row[facts.converted], row["currency"], rate_day, rules)
             amounts[f"reporting_{facts.converted}"] = money(amount)
+        if dataset == "conversions":
+            amounts["event_date"] = folder
+        if dataset == "line_items":
+            amounts["exchange_rate"] = rate_on(row["start_date"], row["currency"], rules)
         found.append({**row, facts.raw_day: folder, **amounts})
     return found
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from revenue_pipeline_tests.reference.landing import content, newest
+from revenue_pipeline_tests.reference.landing import content, lateness, newest
 from revenue_pipeline_tests.reference.rules import Rules
 from revenue_pipeline_tests.reference.values import ONE_DAY, Row, money, ratio, total, units
 
@@ -22,7 +22,7 @@ def latest_states(conversions: Iterable[Row]) -> list[Row]:
     """ "(partner, conversion_id) counts once, in its latest state (`updated_at`, else `converted_at`)." """
 
     def age(row: Row) -> tuple[Any, ...]:
-        return row["updated_at"] or row["converted_at"], row["report_date"], content("conversions", row)
+        return lateness(row), row["report_date"], content("conversions", row)
 
     states: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in conversions:
@@ -30,9 +30,12 @@ def latest_states(conversions: Iterable[Row]) -> list[Row]:
     return [max(rows, key=age) for rows in states.values()]
 
 
-def manual_conversions(manual: Iterable[Row]) -> list[Row]:
-    """ "Identical manual rows count once", whatever folder or file they lie in."""
-    found = {(row["click_id"], row["amount"], row["date"], row["currency"]): row for row in manual}
+def manual_conversions(manual: Iterable[Row], rules: Rules) -> list[Row]:
+    """
+    "Identical manual rows count once", whatever folder or file they lie in. "A row without a currency is in the
+    reporting currency": it says the same as one that names it.
+    """
+    found = {(row["click_id"], row["amount"], row["date"], row["currency"] or rules.currency): row for row in manual}
     return list(found.values())
 
 
@@ -50,13 +53,14 @@ def attributed_conversions(
         moment = row["converted_at"], row["converted_at"]
         day, amount = rules.day_of(row["converted_at"]), row["reporting_payout"]
         seen.add((row["click_id"], day, units(amount)))
-        rows.append((row["partner"], day, amount, moment, row["offer_id"], row["status"], row["click_id"]))
-    for row in manual_conversions(manual):
+        named = (row["partner"], row["conversion_id"])
+        rows.append((named, day, amount, moment, row["offer_id"], row["status"], row["click_id"]))
+    for row in manual_conversions(manual, rules):
         day, amount = row["date"], row["reporting_amount"]
         state = "duplicate" if (row["click_id"], day, units(amount)) in seen else None
-        rows.append((MANUAL, day, amount, _whole_day(day, rules), None, state, row["click_id"]))
+        rows.append(((MANUAL, None), day, amount, _whole_day(day, rules), None, state, row["click_id"]))
     found = []
-    for partner, day, amount, moment, named_offer, state, click_id in rows:
+    for named, day, amount, moment, named_offer, state, click_id in rows:
         click = of_click.get(click_id)
         message = of_message.get(click["message_id"]) if click else None
         offer = (message and message["offer_id"]) or named_offer
@@ -64,7 +68,7 @@ def attributed_conversions(
         found.append(
             {
                 "event_date": day,
-                "partner": partner,
+                **dict(zip(("partner", "conversion_id"), named, strict=True)),
                 "click_id": click_id,
                 "message_id": click and click["message_id"],
                 **{column: message and message[column] for column in ("creative_id", "campaign_id", "contact_id")},

@@ -73,9 +73,9 @@ def is_finite(text: str | None) -> bool:
 
 def units(exact: Fraction | Decimal) -> int:
     """ "Rounded half away from zero to 9 digits", as a number of units of the ninth digit."""
-    scaled = Fraction(exact) * UNITS
-    size = (2 * abs(scaled.numerator) + scaled.denominator) // (2 * scaled.denominator)
-    return size if scaled >= 0 else -size
+    above, below = exact.as_integer_ratio()
+    size = (2 * abs(above) * UNITS + below) // (2 * below)
+    return size if above >= 0 else -size
 
 
 def money(amount: int) -> Decimal:

@@ -6,13 +6,14 @@ leaves the others as they were. `landing_files` writes a world to disk, `compari
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from random import Random
 from typing import Any
 
+from revenue_pipeline_tests import reference
 from revenue_pipeline_tests.reference.cohorts import Question
-from revenue_pipeline_tests.reference.landing import DATASETS, LandedFile, Texts
+from revenue_pipeline_tests.reference.landing import DATASETS, Landed, LandedFile, Texts, trimmed, why_rejected
 from revenue_pipeline_tests.reference.values import ONE_DAY
 from revenue_pipeline_tests.worlds import advertising, cohorts, contracts, messages
 from revenue_pipeline_tests.worlds.builder import Builder, days_between
@@ -81,3 +82,18 @@ def _odd_files(builder: Builder) -> Iterable[LandedFile]:
             lacking = rng.choice(DATASETS[dataset].required)
             left = {column: text for column, text in row.items() if column != lacking}
             yield LandedFile(dataset, folder, f"lacking.{rng.choice(FORMATS)}", [left, left])
+
+
+def corrected(world: World) -> World:
+    """The same world when partners have thought better of some of their numbers; what could not be used stays so."""
+    rules = reference.rules_of(world.landing, world.settings, world.as_of)
+
+    def corrected_row(folder: date, row: Landed) -> Landed:
+        is_used = why_rejected("partner_revenue", trimmed("partner_revenue", row), folder, rules) is None
+        return {**row, "revenue": "1.230000001"} if is_used and folder.day % 2 else row
+
+    def corrected_file(file: LandedFile) -> LandedFile:
+        return replace(file, rows=[corrected_row(file.folder, row) for row in file.rows])
+
+    files = [corrected_file(file) if file.dataset == "partner_revenue" else file for file in world.landing]
+    return replace(world, landing=files)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from revenue_pipeline_tests import reference
 from revenue_pipeline_tests.reference import landing
 from revenue_pipeline_tests.reference.landing import DATASETS
+from revenue_pipeline_tests.reference.messages import MANUAL
 from revenue_pipeline_tests.reference.values import Row
 from revenue_pipeline_tests.worlds import World
 from revenue_pipeline_tests.worlds.landing_files import FORMATS
@@ -24,6 +25,7 @@ LANDING: frozenset[object] = frozenset(
 )
 """Each reason that can reject a row of each dataset, and every format."""
 
+STATUSES = ("unknown_click", "unknown_message", "before_click", "outside_window", "attributed")
 TABLES: frozenset[object] = frozenset(
     {
         *(("aggregated", status) for status in ("verified", "unallocated", "estimated", "expired")),
@@ -37,6 +39,18 @@ TABLES: frozenset[object] = frozenset(
         *(f"cost: {cost}" for cost in ("none", "zero", "some", "less than zero")),
         *("a cell of today or later", "a cell of the past", "earned by several events", "a second payment"),
         *("a complete horizon", "an incomplete horizon", "revenue without a user", "a user in several cohorts"),
+        *((is_manual, status) for is_manual in (False, True) for status in STATUSES),
+        *(
+            (False, "rejected"),
+            (True, "duplicate"),
+            "a pending conversion",
+            "a conversion of a message without an offer",
+        ),
+        "a click of a message that nobody sent",
+        *((column, is_there) for column in ("roas", "epc", "revenue_per_send") for is_there in (False, True)),
+        *((rate_type, has_delivered) for rate_type in ("CPM", "CPC", "CPD") for has_delivered in (False, True)),
+        *(("invoices", status) for status in ("final", "indicative")),
+        *(("discrepancy", is_there) for is_there in (False, True)),
     }
 )
 """The kinds of rows that the tables may hold."""
@@ -55,6 +69,8 @@ def of_tables(world: World) -> Iterator[object]:
     yield from ((row["allocation"], row["revenue"] < 0) for row in tables["core.allocated_revenue"])
     yield from ((row["level"], row["opens_level"], row["is_final"]) for row in tables["reports.rpm"])
     yield from _of_cohorts(tables)
+    yield from _of_messages(tables)
+    yield from _of_contracts(tables)
 
 
 def _of_cohorts(tables: dict[str, list[Row]]) -> Iterator[object]:
@@ -77,3 +93,25 @@ def _of_cohorts(tables: dict[str, list[Row]]) -> Iterator[object]:
         yield "a user in several cohorts"
     if len({row["revenue_event"] for row in tables["core.cohort_daily"]}) > 2:
         yield "earned by several events"
+
+
+def _of_messages(tables: dict[str, list[Row]]) -> Iterator[object]:
+    named_by_message = {row["message_id"]: row["offer_id"] for row in tables["raw.message_sends"]}
+    for row in tables["core.attributed_conversions"]:
+        yield row["partner"] == MANUAL, row["status"]
+        if row["is_pending"]:
+            yield "a pending conversion"
+        if row["status"] == "attributed" and row["offer_id"] and named_by_message[row["message_id"]] is None:
+            yield "a conversion of a message without an offer"
+    for row in tables["reports.message_performance"]:
+        yield from ((column, row[column] is not None) for column in ("roas", "epc", "revenue_per_send"))
+        if row["message_id"] not in named_by_message:
+            yield "a click of a message that nobody sent"
+
+
+def _of_contracts(tables: dict[str, list[Row]]) -> Iterator[object]:
+    rate_types = {row["line_item_id"]: row["rate_type"] for row in tables["raw.line_items"]}
+    for row in tables["reports.contracted_revenue"]:
+        yield rate_types[row["line_item_id"]], row["delivery_date"] is not None
+    yield from (("invoices", row["status"]) for row in tables["reports.invoice_reconciliation"])
+    yield from (("discrepancy", row["gap_ratio"] is not None) for row in tables["reports.estimate_discrepancy"])
