@@ -1,10 +1,10 @@
-# Set-up and the five things one does. Needs Python 3.10 or newer and make, nothing else.
+# Set-up and the things one does. Needs Python 3.10 or newer and make, nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/data/dagster
 
-.PHONY: demo dev test lint bench clean
+.PHONY: demo dev test lint docs bench clean
 
 demo: $(VENV)/installed
 	@$(BIN)/revenue-pipeline demo
@@ -19,6 +19,10 @@ test: $(VENV)/installed
 
 lint: $(VENV)/installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# docs/partners.md says what the connectors declare.
+docs: $(VENV)/installed
+	@$(BIN)/python -m revenue_pipeline.partners.documentation > docs/partners.md
 
 bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks
