@@ -182,7 +182,7 @@ class _Asked:
             raise self._shape_error(f"something else than rows in {answer.excerpt!r}")
         self._tell_warnings(footer["footer"])
         report = _Report(self._currency(header["header"]), [self._row(row["row"], dimensions) for row in rows])
-        self._tell_missing_earnings(report)
+        self._tell_missing_earnings(report, is_whole=not filters)
         return report
 
     def _currency(self, header: Any) -> str:
@@ -206,19 +206,15 @@ class _Asked:
         except (KeyError, TypeError, AttributeError):
             raise self._shape_error(f"the footer {footer!r}") from None
         for warning in told:
-            self._warn(warning)
+            self.http.warn(warning)
 
-    def _tell_missing_earnings(self, report: _Report) -> None:
-        """Metrics without a value are left out of a row; where all earnings are, something else is wrong."""
+    def _tell_missing_earnings(self, report: _Report, is_whole: bool) -> None:
+        """Metrics without a value are left out of a row; where all earnings of a day are, something else is wrong."""
         missing = [row for row in report.rows if _metric(row, "ESTIMATED_EARNINGS") is None]
-        if len(missing) == len(report.rows) and report.total("IMPRESSIONS"):
+        if is_whole and len(missing) == len(report.rows) and report.total("IMPRESSIONS"):
             raise self._shape_error("impressions, and no ESTIMATED_EARNINGS in any row")
         if missing:
-            self._warn(f"{len(missing)} rows came without ESTIMATED_EARNINGS, which count as 0.")
-
-    def _warn(self, warning: str) -> None:
-        if warning not in self.http.warnings:  # each part of a report says it again
-            self.http.warn(warning)
+            self.http.warn(f"{len(missing)} rows came without ESTIMATED_EARNINGS, which count as 0.")
 
     def _row(self, row: Any, dimensions: Sequence[str]) -> _Object:
         """The row, with every dimension asked for, and of the day."""

@@ -300,7 +300,7 @@ def import_day(
         return content_id(connector.account.name, day, rows)
 
     rows, folder, warnings = _asked(connector, day, archive, http_options, ask, named)
-    return Import(connector.account.name, day, tuple(rows), named(rows), folder, warnings)
+    return Import(connector.account.name, day, tuple(rows), folder.name, folder, warnings)
 
 
 def restated_days(

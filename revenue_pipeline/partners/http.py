@@ -179,8 +179,9 @@ class PartnerHttp:
         self._hide(secret)
 
     def warn(self, warning: str) -> None:
-        """Hand on what a person should know of the day although it came: the run shows it. A whole sentence."""
-        self.warnings.append(warning)
+        """Hand on what a person should know of the day although it came: the run shows it, once. A whole sentence."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def get(
         self,

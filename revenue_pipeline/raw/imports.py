@@ -129,12 +129,12 @@ def fetch_batches(
                 if landed is None:
                     next(finished)
                     return None
-                batch = _batch(settings, partner, landed, booking)
+                batch = _batch(settings, partner, landed, content_id(partner, day, landed), booking)
             else:
                 came = import_day(connector, day, as_of, archive)
                 rates_published = [row for row in came.rows if isinstance(row, ExchangeRateRow)]
                 land_rates(settings, partner, rates_published)
-                batch = _batch(settings, partner, came.rows, booking)
+                batch = _batch(settings, partner, came.rows, came.import_id, booking)
                 batch = replace(batch, warnings=came.warnings, landed=len(rates_published))
         except (PartnerError, LandingError) as error:
             log.info(f"{progress(day)}: failed: {error}")
@@ -173,13 +173,13 @@ def book(
             _log_import(connection, partner, outcome.report_date, as_of, imported_at, error=outcome.error)
 
 
-def _batch(settings: Settings, partner: str, rows: Sequence[Row], booking: Booking) -> Batch:
+def _batch(settings: Settings, partner: str, rows: Sequence[Row], import_id: str, booking: Booking) -> Batch:
     ids = settings.partners[partner].ids
     lines: dict[Destination, list[Line]] = {each: [] for each in destinations(settings, partner)}
     for row in rows:
         if destination := DESTINATIONS.get(type(row)):
             lines[destination].append(destination.line(_with_our_ids(row, ids), booking))
-    batch = Batch(booking.report_date, content_id(partner, booking.report_date, rows), lines)
+    batch = Batch(booking.report_date, import_id, lines)
     if large := _too_large(batch):
         raise PartnerError(
             f"{partner} {booking.report_date}: {large} is more than its column can hold.",
