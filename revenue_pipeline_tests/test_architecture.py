@@ -337,6 +337,7 @@ def test_a_check_looks_at_its_own_table_and_at_what_that_reads(file: Path) -> No
 # The mirror -------------------------------------------------------------------------------------------------------
 
 HELD_ELSEWHERE = {
+    "partners/applovin_report.py": "pages: held by partners/test_applovin_max.py and test_applovin_ads.py",
     "raw/files.py": "one reader in three files: held by raw/test_landing.py, which lands real ones",
     "raw/values.py": "one reader in three files: held by raw/test_landing.py, which lands real ones",
     "simulator/advertising.py": "names that counterparts share: held by partners/test_costs.py",

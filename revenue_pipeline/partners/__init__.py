@@ -1,8 +1,8 @@
-"""Talk to partners: ask their reporting APIs for a day of revenue, and hand it on as checked rows.
+"""Talk to partners: ask their reporting APIs for a day, and hand it on as checked rows.
 
 Belongs here: how a partner is asked and what its answers mean (one file per partner), and what they share: `base`
-(rows, accounts, importing a day), `http`, `google_oauth`, `costs` (advertising channels),
-`scrubbing` (secrets) and `archive` (raw answers).
+(accounts, importing a day), `rows`, `http`, `scrubbing` (secrets), `archive` (raw answers), and what some of them have
+in common: `costs` (advertising channels), `applovin_report`, `csv_files`, `google_oauth`, `graph_api`.
 Does not belong here: storing rows, mapping ids or currencies (`raw`), reading settings or the environment (`settings`),
 Dagster, DuckDB, pandas.
 A new partner is one new file with one `Connector` in it, and its test.

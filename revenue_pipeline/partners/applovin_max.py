@@ -15,20 +15,19 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from revenue_pipeline.partners.applovin_report import REFUSALS_TO_LOOK_AT, AppLovinReport, or_beyond_reach_back
 from revenue_pipeline.partners.base import (
     Account,
     Connector,
     ConnectorOptions,
     Granularity,
-    IncompleteError,
-    PartnerError,
     RevenueRow,
     amount,
     count,
     text,
 )
 from revenue_pipeline.partners.csv_files import CsvFile, read_csv
-from revenue_pipeline.partners.http import Answer, PartnerHttp
+from revenue_pipeline.partners.http import PartnerHttp
 
 _COLUMNS = {  # ours -> AppLovin's
     "app_id": "package_name",
@@ -38,8 +37,6 @@ _COLUMNS = {  # ours -> AppLovin's
     "ad_unit_id": "max_ad_unit_id",
 }
 _METRICS = ("impressions", "estimated_revenue")
-_WINDOW_REFUSAL = re.compile(r"\b45[\s-]*days?\b", re.IGNORECASE)
-_REFUSALS_TO_LOOK_AT = (400, 403, 404, 422)
 _ONLY_OF_IMPRESSIONS = frozenset({"country", "ad_format"})
 _NO_APP = re.compile(r"no mediation app", re.IGNORECASE)
 _NO_DATA = re.compile(r"\bno data\b|\bdata does not exist\b", re.IGNORECASE)
@@ -105,7 +102,6 @@ class AppLovinMax(Connector):
     options: AppLovinMaxOptions
     reach_back_days = 45
     concurrent_days = 3  # the vendor publishes no limit: the trailing window at once, and no more
-    page_size: ClassVar[int] = 10_000  # rows asked for; the server may send fewer
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
         """The report of the day, or the files of all apps."""
@@ -116,78 +112,9 @@ class AppLovinMax(Connector):
     # Aggregated ------------------------------------------------------------------------------------------------------
 
     def _aggregated_rows(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
-        """All pages of the day, read again from the start when they do not fit together."""
-        pages = self.whole_report(day, lambda: self._pages(day, http))
-        return [self._revenue_row(row, day) for page in pages for row in page]
-
-    def _pages(self, day: date, http: PartnerHttp) -> list[list[_Row]]:
-        """The pages up to the first empty one: a short one may not be the last."""
-        pages: list[list[_Row]] = []
-        counts: list[int] = []
-        seen: set[tuple[Any, ...]] = set()
-        while True:
-            page, said = self._page(day, sum(map(len, pages)), http)
-            counts.append(len(page) if said is None else said)
-            if not page:
-                _check_counts([len(page) for page in pages], counts)
-                return pages
-            if pages and page == pages[-1]:
-                raise IncompleteError("the partner sent the same page twice")
-            keys = {tuple(row[column] for column in self._dimensions) for row in page}
-            if keys & seen:
-                raise IncompleteError("the same row came on two pages")
-            seen |= keys
-            pages.append(page)
-
-    def _page(self, day: date, offset: int, http: PartnerHttp) -> tuple[list[_Row], int | None]:
-        """The rows from `offset` on, checked, and the `count` beside them."""
-        params = {
-            "api_key": self.account.credentials["api_key"],
-            "start": day.isoformat(),
-            "end": day.isoformat(),  # inclusive
-            "columns": ",".join((*self._dimensions, *_METRICS)),
-            "format": "json",
-            "limit": self.page_size,
-            "offset": offset,
-            **{f"sort_{column}": "ASC" for column in self._dimensions},  # else pages may overlap
-        }
-        answer = http.get("maxReport", params=params, expect=(200, *_REFUSALS_TO_LOOK_AT))
-        try:
-            report = self._report(answer, day, http)
-        except PartnerError as error:
-            raise self._or_beyond_reach_back(error, answer, day) from None
-        for row in report["results"]:
-            self._check(row, day)
-        return report["results"], count(report.get("count"))
-
-    def _report(self, answer: Answer, day: date, http: PartnerHttp) -> dict[str, Any]:
-        """The body of a successful answer: HTTP 200 alone does not make one."""
-        if answer.status != 200:
-            raise http.refusal(answer)
-        report = answer.json()
-        if not isinstance(report, dict) or "code" not in report:
-            raise self.shape_error(day, f"no `code` in {answer.excerpt!r}")
-        code = count(report["code"])
-        if code != 200:
-            raise http.refusal(answer, code)
-        if not isinstance(report.get("results"), list):
-            raise self.shape_error(day, f"no list of `results` in {answer.excerpt!r}")
-        return report
-
-    def _or_beyond_reach_back(self, error: PartnerError, answer: Answer, day: date) -> PartnerError:
-        return self.beyond_reach_back(day) if _WINDOW_REFUSAL.search(answer.excerpt) else error
-
-    @property
-    def _dimensions(self) -> tuple[str, ...]:
-        return ("day", *(_COLUMNS[column] for column in self.account.grain))
-
-    def _check(self, row: Any, day: date) -> None:
-        """Refuse a row that lacks a column asked for, or is of another day."""
-        for column in (*self._dimensions, *_METRICS):
-            if not isinstance(row, dict) or column not in row:
-                raise self.shape_error(day, f"a row without `{column}`")
-        if row["day"] != day.isoformat():
-            raise self.shape_error(day, f"a row of day {row['day']!r}")
+        dimensions = ["day", *(_COLUMNS[column] for column in self.account.grain)]
+        report = AppLovinReport(self, day, http, "maxReport", dimensions, _METRICS, params={})
+        return [self._revenue_row(row, day) for row in self.whole_report(day, report.rows)]
 
     def _revenue_row(self, row: _Row, day: date) -> RevenueRow:
         try:
@@ -224,18 +151,18 @@ class AppLovinMax(Connector):
             **({"application": app.application} if app.application else {"store_id": app.store_id}),
             "aggregated": "false" if of_impressions else "true",
         }
-        answer = http.get("max/userAdRevenueReport", params=params, expect=(200, *_REFUSALS_TO_LOOK_AT))
+        answer = http.get("max/userAdRevenueReport", params=params, expect=(200, *REFUSALS_TO_LOOK_AT))
         if answer.status == 404 and _NO_APP.search(answer.excerpt):
             http.warn(f"AppLovin has no app {app.app_id} on {app.platform}: check options.apps if it should have.")
             return None
         if answer.status == 404 and _NO_DATA.search(answer.excerpt):
             return None
         if answer.status != 200:
-            raise self._or_beyond_reach_back(http.refusal(answer), answer, day)
+            raise or_beyond_reach_back(self, http.refusal(answer), answer, day)
         reply = answer.json()
         status = reply.get("status", reply.get("code", 200)) if isinstance(reply, dict) else 200
         if status not in (200, "200"):
-            raise self._or_beyond_reach_back(http.refusal(answer, _whole_number(status)), answer, day)
+            raise or_beyond_reach_back(self, http.refusal(answer, _whole_number(status)), answer, day)
         return self._url_in(reply, app, day, http)
 
     def _url_in(self, reply: Any, app: App, day: date, http: PartnerHttp) -> str:
@@ -283,15 +210,3 @@ def _whole_number(value: Any) -> int:
         return count(value) or 500
     except ValueError:
         return 500
-
-
-def _check_counts(sizes: list[int], counts: list[int]) -> None:
-    """Hold `count` against the pages of these sizes and the empty one after them.
-
-    It may mean the rows of its page or those of the whole report. Anything else means that rows are missing.
-    """
-    total = sum(sizes)
-    of_page = counts == [*sizes, 0]
-    of_report = all(said == total for said in counts[:-1]) and counts[-1] in (0, total)
-    if not (of_page or of_report):
-        raise IncompleteError(f"{total} rows came where `count` speaks of {max(counts)}")

@@ -107,5 +107,12 @@ def test_a_row_without_a_column_that_was_asked_for_is_an_error(server: FakeServe
 
 @pytest.mark.parametrize("change", [{"cost": ""}, {"cost": "n/a"}, {"day": "2026-10-04"}, {"clicks": "1.5"}])
 def test_a_value_that_cannot_be_is_an_error(server: FakeServer, tmp_path: Path, change: dict[str, str]) -> None:
-    server.replies = [report({**ROW, **change})]
+    server.replies = [report({**ROW, **change}), report()]
     assert "in a shape the connector does not know" in refused(server, tmp_path).cause
+
+
+def test_fewer_rows_than_the_count_speaks_of_are_an_error(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = lambda request: Reply(
+        {"code": 200, "count": 5, "results": [ROW] if request.query["offset"] == "0" else []}
+    )
+    assert "1 rows came where `count` speaks of 5" in refused(server, tmp_path).cause
