@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from revenue_pipeline.simulator.behaviour import Event
+from revenue_pipeline.simulator.invoices import Invoice, invoices
 from revenue_pipeline.simulator.line_items import Delivery, LineItem, delivery, line_items
 from revenue_pipeline.simulator.messages import Click, ManualRevenue, Send
 from revenue_pipeline.simulator.world import LATEST_ARRIVAL_DAYS, ONE_DAY, PARTNERS, Cost, World
@@ -49,6 +50,9 @@ TYPES = {  # in Parquet; every other column is text
     "start_date": "DATE",
     "end_date": "DATE",
     "delivery_date": "DATE",
+    "period_start": "DATE",
+    "period_end": "DATE",
+    "amount": "DECIMAL(18, 9)",
 }
 NOT_PLAIN = {
     "event_time",
@@ -84,6 +88,7 @@ def land(world: World, landing: Path, today: date, on_day: Callable[[date], None
             booked = line_items(world) if day == world.first_day else []
             write("line_items", columns=LineItem._fields, rows=booked)
             write("line_item_delivery", columns=Delivery._fields, rows=delivery(world, day))
+            write("invoices", columns=Invoice._fields, rows=invoices(world, day))
             write("message_sends", columns=Send._fields, rows=world.messages.sends(day))
             write("link_clicks", columns=Click._fields, rows=world.messages.clicks(day))
             uploaded = world.messages.manual_revenue(day)

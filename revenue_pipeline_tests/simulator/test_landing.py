@@ -25,6 +25,7 @@ CONTRACT = {
     "manual_revenue": "click_id amount date currency",
     "line_items": "line_item_id proposal_id proposal_status rate_type net_rate gross_rate currency contracted_volume "
     "start_date end_date",
+    "invoices": "invoice_id partner period_start period_end amount currency",
     "line_item_delivery": "delivery_date line_item_id ad_unit_id custom_criteria impressions clicks",
 }
 DUCKDB = duckdb.connect()
