@@ -14,7 +14,7 @@ from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
 from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.run_day import RunDay
-from revenue_pipeline.schedules import landing_sensor, refresh_schedule
+from revenue_pipeline.schedules import landing_sensor, probe_schedule, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
 from revenue_pipeline.settings_tables import SETTINGS_TABLES, attach_settings_tables
 from revenue_pipeline.sql_asset import OWNERS, sql_assets
@@ -67,7 +67,7 @@ def build_defs(
     return dg.Definitions(
         assets=assets,
         jobs=[job],
-        schedules=[refresh_schedule(JOB, settings)],
+        schedules=[refresh_schedule(JOB, settings), probe_schedule(JOB, settings)],
         sensors=[landing_sensor(JOB, settings)],
         resources={
             "warehouse": open_warehouse(settings),

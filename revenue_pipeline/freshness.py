@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -37,6 +38,21 @@ class PartnerDay:
     estimated_share: float | None
     expired_share: float | None
     difference: Decimal | None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How soon one partner's days come to have their final value, as far as days that were asked for again tell.
+
+    `settled_shares` is days of age -> the share of the final value that was known by then. The recommended window is
+    None where days still moved at the last age that is known.
+    """
+
+    partner: str
+    import_window_days: int
+    recommended_import_window_days: int | None
+    report_dates: int
+    settled_shares: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,6 @@ def _partner_day(
     difference: Decimal,
 ) -> PartnerDay:
     set_up = settings.partners.get(partner)
-    window_days = (set_up.import_window_days if set_up else None) or settings.import_window_days
     has_revenue = is_in_ledger or (set_up is not None and set_up.granularity is not None)
     money = abs(imported) + estimated + expired
 
@@ -111,7 +126,7 @@ def _partner_day(
     return PartnerDay(
         partner=partner,
         report_date=day,
-        is_closed=is_closed(day, as_of, window_days),
+        is_closed=is_closed(day, as_of, _window_days(settings, partner)),
         last_imported_at=imported_at,
         import_error=error,
         imported_revenue=imported if has_revenue else None,
@@ -120,6 +135,34 @@ def _partner_day(
         expired_share=share(expired),
         difference=difference if has_revenue else None,
     )
+
+
+def settlements(settings: Settings) -> list[Settlement]:
+    """Give what the log of imports tells of how soon partners settle; a partner of which it tells nothing is left out.
+
+    Raises:
+        FileNotFoundError: nothing was published yet.
+    """
+    copy = PublishedCopy(settings.storage.warehouse)
+    known: dict[str, dict[int, float]] = defaultdict(dict)
+    for partner, age, share in copy.read(
+        "SELECT partner, age_days, settled_share FROM reports.settlement_curves() WHERE settled_share IS NOT NULL"
+    ).fetchall():
+        known[partner][age] = share
+    windows = copy.read(
+        "SELECT partner, report_dates, recommended_import_window_days FROM "
+        "reports.recommended_import_windows() ORDER BY partner"
+    ).fetchall()
+    return [
+        Settlement(
+            partner=partner,
+            import_window_days=_window_days(settings, partner),
+            recommended_import_window_days=recommended,
+            report_dates=report_dates,
+            settled_shares=known[partner],
+        )
+        for partner, report_dates, recommended in windows
+    ]
 
 
 def stale_days(settings: Settings) -> list[StaleDay]:
@@ -168,3 +211,8 @@ def _sources(
         for offset in range(-read.days_before(settings.reach), read.after + 1):
             for name in names:
                 yield name, day + timedelta(days=offset)
+
+
+def _window_days(settings: Settings, partner: str) -> int:
+    set_up = settings.partners.get(partner)
+    return (set_up.import_window_days if set_up else None) or settings.import_window_days

@@ -15,11 +15,14 @@ class RunDay(dg.ConfigurableResource[Any]):
         as_of_date: YYYY-MM-DD; empty means the day on which the run was created.
         only_open_days: whether partners are asked only for days whose import window is still open (a refresh),
             rather than for every day of the run (a backfill).
+        only_reachable_days: whether days that a partner reports no longer are left out, rather than told as failures: a
+            probe of closed days asks every partner for what it can still say.
     """
 
     timezone: str = "UTC"
     as_of_date: str = ""
     only_open_days: bool = False
+    only_reachable_days: bool = False
 
     def as_of(self, context: dg.AssetExecutionContext) -> date:
         """Give the as-of date of the run that `context` belongs to."""

@@ -22,6 +22,9 @@ from revenue_pipeline.settings import Settings
 
 # Early, after lunch and late: three times a day, and never on the hour, when everybody's jobs start.
 REFRESH_CRON = "17 5,13,21 * * *"
+# After the refresh of the morning, which settles the days that have closed.
+PROBE_CRON = "47 6 * * *"
+PROBED_AGES = (8, 15)
 SECONDS_BETWEEN_LOOKS = 300
 DAYS_WATCHED = 45
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -30,12 +33,16 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
     """Give the windows that a refresh on `as_of` runs: the trailing one, and every closed day not settled yet."""
     longest = max([settings.import_window_days, *(_import_window_days(settings, name) for name in settings.partners)])
-    # Reports of a day read the partner days around it, which differ where zones do.
-    around = 1 if any(timezone_of(settings, name) != settings.reporting.timezone for name in settings.partners) else 0
+    around = _days_around(settings)
     days = {as_of - timedelta(days=age) for age in range(longest + around)}
     for day in unsettled_days(settings, as_of):
         days.update(day + timedelta(days=offset) for offset in range(-around, around + 1))
     return list(contiguous(day for day in days if settings.start_date <= day <= as_of))
+
+
+def _days_around(settings: Settings) -> int:
+    # Reports of a day read the partner days around it, which differ where zones do.
+    return 1 if any(timezone_of(settings, name) != settings.reporting.timezone for name in settings.partners) else 0
 
 
 def unsettled_days(settings: Settings, as_of: date) -> list[date]:
@@ -58,12 +65,30 @@ def run_tags(window: Window) -> dict[str, str]:
     return {RANGE_START: window.start.isoformat(), RANGE_END: window.last.isoformat()}
 
 
-def run_config(settings: Settings, as_of: date, *, only_open_days: bool) -> dict[str, Any]:
-    """Give the run config that tells a run its day, and whether partners are asked for closed days too."""
+def probe_windows(settings: Settings, as_of: date) -> list[Window]:
+    """Give the windows that a probe of closed days on `as_of` runs.
+
+    The day of a week and a day ago, that of two weeks and a day ago, and on the first of a month every day of the month
+    before, when partners have closed their books.
+    """
+    around = _days_around(settings)
+    probed = {as_of - timedelta(days=age) for age in PROBED_AGES}
+    if as_of.day == 1:
+        month = Window((as_of - ONE_DAY).replace(day=1), as_of)
+        probed.update(month.days)
+    days = {day + timedelta(days=offset) for day in probed for offset in range(-around, around + 1)}
+    return list(contiguous(day for day in days if settings.start_date <= day <= as_of))
+
+
+def run_config(
+    settings: Settings, as_of: date, *, only_open_days: bool, only_reachable_days: bool = False
+) -> dict[str, Any]:
+    """Give the run config that tells a run its day, and for which days partners are asked: see `RunDay`."""
     day = {
         "timezone": settings.reporting.timezone,
         "as_of_date": as_of.isoformat(),
         "only_open_days": only_open_days,
+        "only_reachable_days": only_reachable_days,
     }
     return {"resources": {"run_day": {"config": day}}}
 
@@ -90,6 +115,35 @@ def refresh_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition
         ]
 
     return refresh
+
+
+def probe_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:
+    """Make the schedule that asks again for days long closed; it is off until somebody turns it on."""
+
+    @dg.schedule(
+        job_name=job_name,
+        cron_schedule=PROBE_CRON,
+        execution_timezone=settings.reporting.timezone,
+        name="probe_closed_days",
+        description=(
+            f"Asks again for the days of {' and '.join(map(str, PROBED_AGES))} days ago, and on the first of a month "
+            "for all of the month before. What partners changed becomes a dated restatement, and a warning of "
+            "reports/restatements; how soon each one settles is what `status` recommends an import window from."
+        ),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def probe(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        as_of = context.scheduled_execution_time.astimezone(ZoneInfo(settings.reporting.timezone)).date()
+        return [
+            dg.RunRequest(
+                run_key=f"{context.scheduled_execution_time.isoformat()} {window}",
+                tags=run_tags(window),
+                run_config=run_config(settings, as_of, only_open_days=False, only_reachable_days=True),
+            )
+            for window in probe_windows(settings, as_of)
+        ]
+
+    return probe
 
 
 def landing_sensor(job_name: str, settings: Settings) -> dg.SensorDefinition:

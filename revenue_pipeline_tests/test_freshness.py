@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+import logging
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from revenue_pipeline.freshness import partner_days, stale_days
+from revenue_pipeline.catalog import all_macros, published_tables
+from revenue_pipeline.definitions import open_warehouse
+from revenue_pipeline.freshness import partner_days, settlements, stale_days
 from revenue_pipeline.partitions import Window
+from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.run import run_graph
 from revenue_pipeline.settings import Settings
+from revenue_pipeline.warehouse import remember_written
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
 
 FIRST, SECOND = date(2026, 11, 5), date(2026, 11, 6)
@@ -93,3 +98,27 @@ def test_partner_days_and_stale_days_follow_the_runs(settings: Settings, land_cs
     heal = 'key:"reports/contracted_revenue" or key:"published/reports"'
     run_graph(settings, Window.of_day(SECOND), as_of, heal)  # a run of whatever day
     assert "reports.contracted_revenue" not in {each.table for each in stale_days(settings)}
+
+
+def test_how_soon_a_partner_settles_and_what_window_that_asks_for(settings: Settings) -> None:
+    """What is known of a day after 0, 1 and 2 days and once more after 8: it is final after two."""
+    imports = [
+        {"report_date": FIRST + timedelta(days=number), "partner": "acme", "age": age, "revenue": revenue}
+        for number in range(7)
+        for age, revenue in ((0, "50"), (1, "80"), (2, "100"), (8, "100"))
+    ]
+    with open_warehouse(settings).writing(logging.getLogger(__name__), "a test") as connection:
+        for number, row in enumerate(imports):
+            connection.execute(
+                "INSERT INTO raw.partner_imports (report_date, partner, imported_at, as_of, revenue) "
+                "VALUES ($report_date, $partner, to_timestamp($number), $report_date + $age, $revenue)",
+                {**row, "number": number},
+            )
+        remember_written(connection, "raw.partner_imports", Window.between(FIRST, FIRST + timedelta(days=6)), FIRST)
+        PublishedCopy(settings.storage.warehouse).publish(connection, published_tables(), all_macros())
+
+    (acme,) = settlements(settings)
+
+    assert (acme.partner, acme.import_window_days, acme.recommended_import_window_days) == ("acme", 3, 3)
+    assert acme.report_dates == 7
+    assert {age: acme.settled_shares[age] for age in (0, 1, 2, 7, 8)} == {0: 0.5, 1: 0.8, 2: 1.0, 7: 1.0, 8: 1.0}

@@ -4,11 +4,14 @@ import json
 from datetime import date, datetime, timezone
 
 import dagster as dg
+import pytest
+from pydantic import SecretStr
 
 from revenue_pipeline.definitions import build_defs
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.run import run_graph
-from revenue_pipeline.schedules import affected_days, landed_folders, refresh_windows, unsettled_days
+from revenue_pipeline.schedules import affected_days, landed_folders, probe_windows, refresh_windows, unsettled_days
+from revenue_pipeline.simulator import Simulator, World
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression, rows_of
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -83,6 +86,64 @@ def test_the_schedule_asks_for_one_run_of_the_window_as_of_its_tick(make_setting
     assert (request.tags[START], request.tags[END]) == ("2026-11-18", "2026-11-20")
     day = request.run_config["resources"]["run_day"]["config"]
     assert (day["as_of_date"], day["only_open_days"]) == ("2026-11-20", True)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "days"),
+    [
+        (date(2026, 11, 30), ["2026-11-15", "2026-11-22"]),
+        (date(2026, 12, 1), ["2026-11-01 to 2026-11-30"]),
+        (date(2027, 1, 1), ["2026-12-01 to 2026-12-31"]),
+        (date(2026, 11, 10), ["2026-11-02"]),  # before it nothing is there
+    ],
+)
+def test_a_probe_asks_again_for_days_long_closed(make_settings: MakeSettings, as_of: date, days: list[str]) -> None:
+    assert list(map(str, probe_windows(make_settings(), as_of))) == days
+
+
+def test_a_probe_takes_the_days_around_where_zones_differ(make_settings: MakeSettings) -> None:
+    settings = make_settings(partners={"acme": {**ACME, "timezone": "America/Los_Angeles"}})
+    found = list(map(str, probe_windows(settings, date(2026, 11, 30))))
+    assert found == ["2026-11-14 to 2026-11-16", "2026-11-21 to 2026-11-23"]
+
+
+def test_a_probe_is_off_until_turned_on_and_books_what_changed_as_a_dated_restatement(
+    make_settings: MakeSettings,
+) -> None:
+    closed, ninth = date(2026, 11, 5), date(2026, 11, 13)
+    with Simulator(World(first_day=closed, last_day=ninth, scale=0.03), today=ninth) as simulator:
+        partner = {
+            "connector": "applovin_max",
+            "granularity": "aggregated",
+            "base_url": f"{simulator.url}/applovin",
+            "credentials": {"api_key": {"env": "KEY"}},
+        }
+        settings = make_settings(partners={"max": partner})
+        settings = settings.model_copy(update={"secrets": {"KEY": SecretStr("key")}})
+        imported = 'key:"raw/partner_revenue/max" or key:"reports/restatements"'
+        run_graph(settings, Window.of_day(closed), closed, imported)
+        simulator.faults.add("restated", value=10)
+
+        definitions = build_defs(settings, ninth)
+        schedule = definitions.resolve_schedule_def("probe_closed_days")
+        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+        tick = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 13, 6, 47, tzinfo=timezone.utc))
+        (request,) = schedule.evaluate_tick(tick).run_requests
+        assert (request.tags[START], request.tags[END]) == ("2026-11-05", "2026-11-05")
+        result = definitions.resolve_job_def("revenue").execute_in_process(
+            run_config=request.run_config,
+            tags=request.tags,
+            asset_selection=[dg.AssetKey(["raw", "partner_revenue", "max"]), dg.AssetKey(["reports", "restatements"])],
+        )
+
+    assert result.success
+    (warned,) = [check for check in result.get_asset_check_evaluations() if check.check_name == "closed_days_stand"]
+    assert not warned.passed
+    assert warned.severity == dg.AssetCheckSeverity.WARN
+    first, second = rows_of(settings, "SELECT revenue, change, as_of FROM reports.restatements ORDER BY imported_at")
+    assert (first[1], first[2], second[2]) == (None, closed, ninth)
+    assert second[1] == second[0] - first[0]
+    assert float(second[0] / first[0]) == pytest.approx(1.1, abs=0.001)
 
 
 def test_a_landed_folder_of_events_concerns_the_days_whose_events_it_may_hold(make_settings: MakeSettings) -> None:

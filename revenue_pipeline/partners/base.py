@@ -279,6 +279,11 @@ def count(value: object) -> int | None:
 # --- importing -------------------------------------------------------------------------------------------------------
 
 
+def is_reachable(connector: Connector, day: date, as_of: date) -> bool:
+    """Tell whether the partner still reports `day` on `as_of`."""
+    return connector.reach_back is None or day >= as_of - timedelta(days=connector.reach_back)
+
+
 def import_day(
     connector: Connector, day: date, as_of: date, archive: Archive, http_options: HttpOptions | None = None
 ) -> Import:
@@ -287,7 +292,7 @@ def import_day(
     Every raw answer is in the archive before it is parsed. Raises PartnerError for a day beyond the partner's
     reach-back at `as_of` and for whatever is wrong with the partner's answers, which then stay in a `failed-…` folder.
     """
-    if connector.reach_back is not None and day < as_of - timedelta(days=connector.reach_back):
+    if not is_reachable(connector, day, as_of):
         raise connector.beyond_reach_back(day)
     zone = ZoneInfo(connector.account.timezone)
 

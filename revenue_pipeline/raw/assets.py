@@ -10,6 +10,7 @@ import dagster as dg
 
 from revenue_pipeline.partitions import SINGLE_RUN, Window, is_closed, window_of
 from revenue_pipeline.partners import connectors
+from revenue_pipeline.partners.base import is_reachable
 from revenue_pipeline.raw.accounts import landing_rules, open_connector
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES, REJECTED_ROWS, Dataset
 from revenue_pipeline.raw.destination import Destination
@@ -105,7 +106,7 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
     It never fails for what a partner does: the days that came are booked, the others keep what was there, and a failed
     check names the cause and the remedy, so that everything downstream goes on with what did arrive.
     """
-    open_connector(settings, partner)  # a wrong setting is told now, not at the first import
+    connector = open_connector(settings, partner)  # a wrong setting is told now, not at the first import
     set_up = settings.partners[partner]
     filled = destinations(settings, partner)
     specs = [_partner_spec(partner, set_up, destination, partitions) for destination in filled]
@@ -133,6 +134,8 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
         # Files cost nothing to read again, and a correction of a closed day may have been landed.
         asked_for_all = set_up.connector == FILES or not run_day.only_open_days
         days = [day for day in window.days if asked_for_all or not is_closed(day, as_of, import_window_days)]
+        if run_day.only_reachable_days and connector is not None:
+            days = [day for day in days if is_reachable(connector, day, as_of)]
         outcomes = fetch_batches(settings, partner, days, as_of, context.log)
         who = f"run {context.run.run_id[:8]}, {partner} of {window}"
         with warehouse.writing(context.log, who) as connection:

@@ -222,5 +222,8 @@ MACROS = (
     SqlMacro("reports.revenue_report", [*RANGE, "view_type", *COHORTS_ASKED]),
     SqlMacro("reports.ltv_report_by", ["dimension", *RANGE, *COHORTS_ASKED]),
     SqlMacro("reports.ltv_report", [*RANGE, *COHORTS_ASKED]),
+    SqlMacro("reports.contracted_report", ["dimension"]),
+    SqlMacro("reports.settlement_curves", []),
+    SqlMacro("reports.recommended_import_windows", []),
 )
 """Each after those it calls."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +11,10 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from revenue_pipeline.definitions import JOB, build_defs
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.run import run_graph
+from revenue_pipeline.schedules import run_config, run_tags
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.simulator import Simulator, World
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression, rows_of
@@ -106,6 +108,26 @@ def test_a_refresh_asks_a_partner_for_its_open_days_only_and_reads_files_of_all(
     asked = sorted({request.partition("start=")[2][:10] for request in simulator.requests})
     assert asked == ["2026-11-04", "2026-11-05"]
     assert rows_of(settings, REPORTED)[0] == ("acme", Decimal(1))
+
+
+def test_a_probe_leaves_out_days_that_a_partner_reports_no_longer(make_settings: MakeSettings) -> None:
+    last = DAY - timedelta(days=45)  # the oldest day that MAX still reports
+    window = Window.between(last - timedelta(days=1), last)
+    with Simulator(World(first_day=window.start, last_day=DAY, scale=0.03), today=DAY) as simulator:
+        settings = with_key(make_settings(start_date=window.start, partners={"max": api(simulator)}))
+        result = (
+            build_defs(settings)
+            .resolve_job_def(JOB)
+            .execute_in_process(
+                run_config=run_config(settings, DAY, only_open_days=False, only_reachable_days=True),
+                tags=run_tags(window),
+                asset_selection=[dg.AssetKey(["raw", "partner_revenue", "max"])],
+            )
+        )
+        asked = {request.partition("start=")[2][:10] for request in simulator.requests}
+
+    assert asked == {str(last)}
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
 
 
 def test_rows_of_unknown_partners_are_recorded_even_where_no_partner_lands_files(
