@@ -24,6 +24,15 @@ class Printed:
     headline: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the command line prints of a macro's answer: the macro's arguments, and a terminal's columns."""
+
+    macro: str
+    arguments: Sequence[str]
+    headline: Sequence[str]
+
+
 @lru_cache(maxsize=1)
 def all_tables() -> tuple[Table, ...]:
     """Every table of the rooms, those that come first in the flow first."""
@@ -52,3 +61,9 @@ def printed_tables() -> dict[str, Printed]:
     printed = [Printed(each.name, each.day, each.unique_by, each.headline) for each in reports.TABLES]
     printed.append(Printed(REJECTED_ROWS.name, REJECTED_ROWS.day_column, refused, refused))
     return {each.table.partition(".")[2]: each for each in printed}
+
+
+def printed_macros() -> dict[str, Asked]:
+    """Give the questions that `revenue-pipeline report` can put, by the name that a person types."""
+    asked = [Asked(each.name, each.arguments, each.headline) for each in reports.MACROS if each.headline]
+    return {each.macro.partition(".")[2]: each for each in asked}

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +33,7 @@ from revenue_pipeline.settings import DEMO_DAYS, Settings, SettingsError, load_s
 HOME_VARIABLE = "DAGSTER_HOME"
 DEMO_HOME = Path("data/dagster")
 SIMULATOR_PORT = 8089
+SHOWN_AGES = (0, 1, 2, 3, 7)
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -110,7 +111,7 @@ def refresh(as_of: datetime | None) -> None:
 @click.option("--view-type", type=click.Choice(VIEW_TYPES), help="Through N, or in N alone.  [cumulative]")
 @click.option("--start-event", help="What begins a cohort.  [the first of cohorts.start_events]")
 @click.option("--revenue-event", help="What brings money.  [all]")
-@click.option("--by", "dimension", type=click.Choice(DIMENSIONS), help="Break a cohort report down.")
+@click.option("--by", "dimension", help="Break a cohort report down; what contracted_report rolls up by.")
 @click.option("--as-of", type=DAY, help="The day whose knowledge a cohort report shows.  [today]")
 @click.option("--known-on", type=DAY, help="Compute the report again from what partners had said by that day.")
 def report(
@@ -125,8 +126,11 @@ def report(
     """Print the report NAME from the published copy: rpm, ctr, rejected_rows, …
 
     The cohort reports are revenue, events, users, roas, arpu, arppu and ltv; the options from --granularity to --as-of
-    are theirs. With --known-on, which needs --start and --end, NAME is a table: a row for each of its keys.
+    are theirs. contracted_report takes --by date, week, month, day_of_week, ad_unit or custom_criteria. With
+    --known-on, which needs --start and --end, NAME is a table: a row for each of its keys.
     """
+    from revenue_pipeline.catalog import printed_macros
+
     settings = load_settings()
     first, last = start.date() if start else None, end.date() if end else None
     chosen = {option: value for option, value in asked.items() if value is not None}
@@ -134,7 +138,11 @@ def report(
         if first is None or last is None or chosen or as_of:
             raise click.UsageError("--known-on goes with --start and --end, and with --format alone")
         _print_known_on(settings, name, first, last, known_on.date(), style)
+    elif name in printed_macros():
+        _print_answer(settings, name, {"start_date": first, "end_date": last, **chosen}, style)
     elif name in METRICS:
+        if asked["dimension"] not in (None, *DIMENSIONS):
+            raise click.BadParameter(f"{asked['dimension']!r}; there are {', '.join(DIMENSIONS)}", param_hint="--by")
         day = as_of.date() if as_of else settings.today()
         _print_cohorts(settings, Question(name, day, first, last, **chosen), style)
     elif chosen or as_of:
@@ -280,12 +288,12 @@ def _progress() -> Iterator[Progress]:
 
 
 def _print_report(settings: Settings, name: str, start: date | None, end: date | None, style: str) -> None:
-    from revenue_pipeline.catalog import printed_tables
+    from revenue_pipeline.catalog import printed_macros, printed_tables
     from revenue_pipeline.publish import PublishedCopy
 
     tables = printed_tables()
     if name not in tables:
-        known = ", ".join(sorted({*tables, *METRICS}))
+        known = ", ".join(sorted({*tables, *printed_macros(), *METRICS}))
         raise click.BadParameter(f"{name!r}; there are {known}", param_hint="NAME")
     printed = tables[name]
     key = ", ".join(f"{column} NULLS FIRST" for column in printed.order)
@@ -300,6 +308,32 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
         write_rows(style, columns, rows)
     else:
         print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
+
+
+def _print_answer(settings: Settings, name: str, given: Mapping[str, Any], style: str) -> None:
+    import duckdb
+
+    from revenue_pipeline.catalog import printed_macros
+    from revenue_pipeline.publish import PublishedCopy
+
+    asked = printed_macros()[name]
+    values = {argument: given.get(argument) for argument in asked.arguments}
+    options = {"start_date": "--start", "end_date": "--end", "dimension": "--by"}
+    if missing := [options[argument] for argument, value in values.items() if value is None]:
+        raise click.UsageError(f"{name} needs {' and '.join(missing)}")
+    if odd := [options.get(each, each) for each, value in given.items() if value is not None and each not in values]:
+        raise click.UsageError(f"{name} takes no {', '.join(odd)}")
+    arguments = ", ".join(f"${argument}" for argument in asked.arguments)
+    try:
+        relation = PublishedCopy(settings.storage.warehouse).read(f"SELECT * FROM {asked.macro}({arguments})", values)
+        columns, found = list(relation.columns), relation.fetchall()
+    except duckdb.InvalidInputException as error:  # a macro refuses what it does not know, and says what it does
+        raise click.UsageError(str(error).removeprefix("Invalid Input Error: ")) from error
+    rows = [dict(zip(columns, row, strict=True)) for row in found]
+    if style != "table":
+        write_rows(style, columns, rows)
+    else:
+        print_rows(f"{asked.macro}, {settings.reporting.currency}", asked.headline, rows)
 
 
 def _print_known_on(settings: Settings, name: str, first: date, last: date, known_on: date, style: str) -> None:
@@ -360,10 +394,28 @@ def _print_status(settings: Settings, as_of: date, start: date | None, end: date
     for day in days:
         if day.import_error:
             screen.print(f"[red]import failed[/] {day.import_error}", highlight=False, soft_wrap=True)
+    _print_settlements(settings)
     for stale in stale_days(settings):
         screen.print(
             f"[yellow]stale[/] {stale.table} {stale.day}: newer is {stale.newer}", highlight=False, soft_wrap=True
         )
+
+
+def _print_settlements(settings: Settings) -> None:
+    from revenue_pipeline.freshness import settlements
+
+    rows = [
+        {
+            "partner": each.partner,
+            "days": each.report_dates,
+            **{f"known at {age}": _percent(each.settled_shares.get(age)) for age in SHOWN_AGES},
+            "import window": each.import_window_days,
+            "recommended": each.recommended_import_window_days,
+        }
+        for each in settlements(settings)
+    ]
+    if rows:
+        print_rows("how soon partners settle: share of the final value known at an age in days", list(rows[0]), rows)
 
 
 def _conserved(difference: Decimal | None) -> str:

@@ -58,7 +58,8 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return f"{value.quantize(CENT, ROUND_HALF_UP):,}"
+        # What has no digits after the point is no money.
+        return f"{value:,}" if value.as_tuple().exponent == 0 else f"{value.quantize(CENT, ROUND_HALF_UP):,}"
     if isinstance(value, float):
         return f"{Decimal(value).quantize(Decimal('0.0001'), ROUND_HALF_UP):,}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -23,10 +23,12 @@ class SqlMacro:
     Attributes:
         name: `schema.macro`; the file is `<schema>/macros/<macro>.sql`.
         arguments: their names, in the order in which they are given.
+        headline: the columns that a terminal has room for; empty where `report` does not print it by its name.
     """
 
     name: str
     arguments: Sequence[str]
+    headline: Sequence[str] = ()
 
     @property
     def sql(self) -> SqlFile:

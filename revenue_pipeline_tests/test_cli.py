@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 import revenue_pipeline
+from revenue_pipeline.settings import SETTINGS_VARIABLE, load_settings
 from revenue_pipeline_tests.conftest import ACME, Land, impression
+from revenue_pipeline_tests.test_freshness import import_a_week
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -109,6 +111,44 @@ def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Pa
     assert "closed" in status
     assert "100.0%" in status
     assert "exact" in status
+
+
+def test_contracts_are_rolled_up_by_a_dimension(command: Command, settings_file: Path, land_csv: Land) -> None:
+    contract = {"line_item_id": "L", "rate_type": "CPM", "net_rate": "0.1", "currency": "USD"}
+    land_csv("line_items", "2026-11-05", [{**contract, "contracted_volume": "1000000", "start_date": "2026-11-05"}])
+    for day in ("2026-11-05", "2026-11-06", "2026-11-07"):
+        row = {"delivery_date": day, "line_item_id": "L", "ad_unit_id": "top", "impressions": "7"}
+        land_csv("line_item_delivery", day, [row])
+    chosen = '+key:"reports/contracted_revenue" or key:"published/reports"'
+    done = command("run", "--start", "2026-11-05", "--end", "2026-11-07", "--select", chosen)
+    assert done.returncode == 0, done.stderr
+
+    lines = command("report", "contracted_report", "--by", "date").stdout.splitlines()
+    shown = [line.split() for line in lines[3:]]
+    assert shown == [
+        ["total", "-", "21", "0", "100.00", "-", "1,000,000"],
+        *(["sub", f"2026-11-0{day}", "7", "0", "33.33", "-", "333,333"] for day in (5, 6, 7)),
+    ]
+    rows = json.loads(command("report", "contracted_report", "--by", "ad_unit", "--format", "json").stdout)
+    assert [(row["dimension_value"], row["contracted_net_revenue"]) for row in rows] == [
+        (None, "100.000000000"),
+        ("top", "100.000000000"),
+    ]
+
+    assert "contracted_report needs --by" in command("report", "contracted_report").stderr
+    assert "dimension is date, week, month" in command("report", "contracted_report", "--by", "advertiser").stderr
+    assert "takes no --start" in command("report", "settlement_curves", "--start", "2026-11-05").stderr
+
+
+def test_status_recommends_an_import_window_from_how_soon_partners_settled(
+    command: Command, settings_file: Path
+) -> None:
+    settings = load_settings({SETTINGS_VARIABLE: str(settings_file)})
+    import_a_week(settings, {0: "50", 1: "80", 2: "90", 3: "100", 8: "100"})
+
+    last = command("status").stdout.splitlines()[-1]
+
+    assert last.split() == ["acme", "7", "50.0%", "80.0%", "90.0%", "100.0%", "100.0%", "3", "4"]
 
 
 def test_refresh_runs_the_trailing_window_and_what_is_not_settled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -100,12 +101,12 @@ def test_partner_days_and_stale_days_follow_the_runs(settings: Settings, land_cs
     assert "reports.contracted_revenue" not in {each.table for each in stale_days(settings)}
 
 
-def test_how_soon_a_partner_settles_and_what_window_that_asks_for(settings: Settings) -> None:
-    """What is known of a day after 0, 1 and 2 days and once more after 8: it is final after two."""
+def import_a_week(settings: Settings, known: Mapping[int, str]) -> None:
+    """Publish a log of imports: of each day of a week, age -> what was known then."""
     imports = [
         {"report_date": FIRST + timedelta(days=number), "partner": "acme", "age": age, "revenue": revenue}
         for number in range(7)
-        for age, revenue in ((0, "50"), (1, "80"), (2, "100"), (8, "100"))
+        for age, revenue in known.items()
     ]
     with open_warehouse(settings).writing(logging.getLogger(__name__), "a test") as connection:
         for number, row in enumerate(imports):
@@ -116,6 +117,10 @@ def test_how_soon_a_partner_settles_and_what_window_that_asks_for(settings: Sett
             )
         remember_written(connection, "raw.partner_imports", Window.between(FIRST, FIRST + timedelta(days=6)), FIRST)
         PublishedCopy(settings.storage.warehouse).publish(connection, published_tables(), all_macros())
+
+
+def test_how_soon_a_partner_settles_and_what_window_that_asks_for(settings: Settings) -> None:
+    import_a_week(settings, {0: "50", 1: "80", 2: "100", 8: "100"})
 
     (acme,) = settlements(settings)
 

@@ -208,8 +208,9 @@ def _charts_for_the_ui(cohort_reports: Sequence[Row], drawn: Sequence[Row], sett
 def _report(copy: PublishedCopy, table: SqlTable, as_of: date) -> dict[str, Any]:
     order = ", ".join([f"{table.day} DESC", *(f"{column} NULLS FIRST" for column in table.unique_by)])
     relation = copy.read(
-        f"SELECT {', '.join(table.headline)} FROM {table.name} WHERE {table.day} > $since ORDER BY {order} LIMIT $most",
-        {"since": as_of - timedelta(days=REPORT_DAYS), "most": MOST_ROWS},
+        f"SELECT {', '.join(table.headline)} FROM {table.name} WHERE $whole OR {table.day} > $since "
+        f"ORDER BY {order} LIMIT $most",
+        {"whole": table.is_whole, "since": as_of - timedelta(days=REPORT_DAYS), "most": MOST_ROWS},
     )
     meanings = {column.name: column for column in table.table.columns}
     columns = [
@@ -226,7 +227,7 @@ def _report(copy: PublishedCopy, table: SqlTable, as_of: date) -> dict[str, Any]
     return {
         "name": name,
         "title": name.upper() if len(name) <= 4 else name.replace("_", " ").capitalize(),
-        "about": f"{about} The last {REPORT_DAYS} days.",
+        "about": f"{about} {'The newest rows' if table.is_whole else f'The last {REPORT_DAYS} days'}.",
         "columns": columns,
         "rows": rows,
     }

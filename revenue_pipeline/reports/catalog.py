@@ -222,8 +222,19 @@ MACROS = (
     SqlMacro("reports.revenue_report", [*RANGE, "view_type", *COHORTS_ASKED]),
     SqlMacro("reports.ltv_report_by", ["dimension", *RANGE, *COHORTS_ASKED]),
     SqlMacro("reports.ltv_report", [*RANGE, *COHORTS_ASKED]),
-    SqlMacro("reports.contracted_report", ["dimension"]),
-    SqlMacro("reports.settlement_curves", []),
+    SqlMacro(
+        "reports.contracted_report",
+        ["dimension"],
+        headline=[
+            *("row_kind", "dimension_value", "impressions", "clicks", "displayed_contracted_net_revenue"),
+            *("displayed_contracted_gross_revenue", "displayed_contracted_volume"),
+        ],
+    ),
+    SqlMacro(
+        "reports.settlement_curves",
+        [],
+        headline=["partner", "age_days", "report_dates", "known_revenue", "final_revenue", "settled_share"],
+    ),
     SqlMacro("reports.recommended_import_windows", []),
 )
 """Each after those it calls."""
