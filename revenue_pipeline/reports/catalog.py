@@ -236,5 +236,7 @@ MACROS = (
         headline=["partner", "age_days", "report_dates", "known_revenue", "final_revenue", "settled_share"],
     ),
     SqlMacro("reports.recommended_import_windows", []),
+    SqlMacro("reports.performance_report", ["start_date", "end_date", "dimension"]),
+    SqlMacro("reports.troubleshoot", ["start_date", "end_date"]),
 )
 """Each after those it calls."""
