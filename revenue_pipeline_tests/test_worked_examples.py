@@ -32,9 +32,20 @@ COSTS, ROAS = (600_000, 700_000, 550_000), ("0.55", "0.70", "0.45")
 USERS, ARPU = (1613, 1394, 1641), ("6269.93", "1684.12", "2486.05")
 PAYERS, ARPPU = (140, 70, 100), (160_000, 150_000, 80_000)
 
+AMOUNTS = [
+    (cohort, n, Decimal(7 * cohort + 3 * n + 1) / 8, Decimal(5 * cohort + n) / 4)
+    for cohort in range(4)
+    for n in range(3)
+]
+"""Cohort, day N, revenue and cost, the same numbers in each of these ways to pay:"""
+SCALED = {"in dollars": ("USD",), "in crowns": ("SEK",), "in both": ("USD", "SEK")}
+
+# Everything that the reports of cohorts stand on, and nothing beside it.
+ASSETS = '+key:"reports/ltv" or key:"reports/revenue" or key:"published/reports"'
+
 EXAMPLES = (
     *("cumulative_revenue", "revenue_alone", "user_count", "event_count", "roas", "arpu", "arppu"),
-    *("ltv", "calendar", "money_of_both_kinds", "crowns", "yen"),
+    *("ltv", "calendar", "money_of_both_kinds", "crowns", "yen", "scaled"),
 )
 
 
@@ -109,6 +120,13 @@ def land_examples(landing: Landing) -> None:
         landing.start(example, example, 0, channel=example)
         landing.cost(0, cost, example, currency)
         landing.purchase(example, 1, value, currency=currency)
+    for channel, currencies in SCALED.items():
+        for cohort, n, revenue, cost in AMOUNTS:
+            user = f"{channel} {cohort} {n}"
+            currency = currencies[(cohort + n) % len(currencies)]
+            landing.start("scaled", user, cohort, channel=channel)
+            landing.purchase(user, cohort + n, revenue, currency=currency)
+            landing.cost(cohort, cost, channel, currency)
     for currency, rate in (("SEK", SEK), ("JPY", JPY)):
         row = {"rate_date": str(FIRST), "currency": currency, "rate": str(rate)}
         landing.row("fx_rates", FIRST, row)
@@ -161,7 +179,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "cohorts": {"start_events": EXAMPLES},
         "partners": {"acme": {"connector": "files", "granularity": "aggregated", "grain": ["app_id"]}},
     })  # fmt: skip
-    outcome = run_graph(settings, Window.between(FIRST, LAST), as_of=LAST)
+    outcome = run_graph(settings, Window.between(FIRST, LAST), as_of=LAST, selection=ASSETS)
     assert not outcome.failures, outcome.failures
     return settings
 
@@ -264,3 +282,32 @@ def test_roas_is_the_same_in_whatever_currency_and_yen_are_no_dollars(settings: 
 
     assert list(of("crowns")) == [(1000 * SEK, 5000 * SEK, 5.0)]
     assert list(of("yen")) == [(Decimal("175.032"), Decimal("175.032"), 1.0)]
+
+
+@pytest.mark.parametrize("view_type", ["cumulative", "non_cumulative"])
+def test_roas_does_not_change_when_every_amount_is_of_another_currency(settings: Settings, view_type: str) -> None:
+    found = answer(settings, "roas", "scaled", dimension="channel", view_type=view_type)
+
+    def cells(channel: str, column: str) -> list[Any]:
+        return [row[column] for row in found.rows if row["dimension_value"] == channel]
+
+    assert cells("in crowns", "roas") == pytest.approx(cells("in dollars", "roas"), rel=1e-12)
+    assert cells("in crowns", "revenue") == [SEK * revenue for revenue in cells("in dollars", "revenue")]
+    assert cells("in crowns", "cost") == [SEK * cost for cost in cells("in dollars", "cost")]
+    assert len(cells("in crowns", "roas")) == 5 + 5 + 4 + 3 + 2
+
+
+def test_amounts_of_several_currencies_add_up(settings: Settings) -> None:
+    found = answer(settings, "roas", "scaled", dimension="channel")
+    rates = [Decimal(1), SEK]
+    for cohort in range(4):
+        mine = [(rates[(cohort + n) % 2], revenue, cost) for c, n, revenue, cost in AMOUNTS if c == cohort]
+        (row,) = [
+            row
+            for row in found.rows
+            if (row["dimension_value"], row["cohort_start"], row["period"])
+            == ("in both", START + timedelta(days=cohort), min(2, 4 - cohort))
+        ]
+        known = mine[: min(2, 4 - cohort) + 1]
+        assert row["revenue"] == sum(rate * revenue for rate, revenue, _ in known)
+        assert row["cost"] == sum(rate * cost for rate, _, cost in mine)
