@@ -16,6 +16,7 @@ and what they share:
     partitions, run_day         days: windows, partitions, the day a run believes it is
     warehouse, publish          the one writer of the DuckDB file; the copy that people read
     sql, sql_asset, sql_macro   `.sql` files, the assets and the macros made of them
+    preview                     rows as a person reads them in the UI
     catalog                     every table and macro there is
     schedules, definitions      what runs when, what Dagster sees
     run, freshness, known_on    a run in this process, how far numbers can be trusted, what they were on a day

@@ -22,7 +22,7 @@ from revenue_pipeline.raw.imports import PARTNER_IMPORTS
 from revenue_pipeline.raw.partner_revenue import PARTNER_REVENUE, PARTNER_REVENUE_HISTORY
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import parameters
-from revenue_pipeline.sql_asset import SqlTable
+from revenue_pipeline.sql_asset import SqlTable, refuse_unfit
 from revenue_pipeline.warehouse import Log, Warehouse
 
 SQL_TABLES = (*core.TABLES, *reports.TABLES)
@@ -129,8 +129,9 @@ def _computed(
             select = views.get(each.name, f"SELECT * FROM warehouse.{each.name}")
             connection.execute(f"CREATE VIEW {each.name} AS {select}")
     for made in computed:
-        named = made.sql.parameters(parameters(settings, needed[made.name], known_on))
-        connection.execute(f"CREATE TABLE {made.name} AS {made.sql.select}", named)
+        named = parameters(settings, needed[made.name], known_on)
+        refuse_unfit(connection, made, named)
+        connection.execute(f"CREATE TABLE {made.name} AS {made.sql.select}", made.sql.parameters(named))
     key = ", ".join(f"{column} NULLS FIRST" for column in table.unique_by) or "ALL"
     result = connection.execute(f"SELECT * FROM {table.name} WHERE {table.table.inside(window)} ORDER BY {key}")
     columns = [column[0] for column in result.description or []]

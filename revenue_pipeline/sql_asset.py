@@ -11,14 +11,14 @@ import dagster as dg
 import duckdb
 
 from revenue_pipeline.partitions import SINGLE_RUN, Reads, Window, window_of
+from revenue_pipeline.preview import PREVIEW_ROWS, as_markdown, as_text, first_rows
 from revenue_pipeline.run_day import RunDay
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import parameters
 from revenue_pipeline.sql import SqlFile, load_sql
-from revenue_pipeline.warehouse import Column, Table, Warehouse, replace_window
+from revenue_pipeline.warehouse import Column, Table, Warehouse, WarehouseError, replace_window
 
 PACKAGE = Path(__file__).parent
-PREVIEW_ROWS = 10
 OWNERS = ["team:data"]
 # The schedule refreshes three times a day; half a day without it is worth a look.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=12))
@@ -56,6 +56,7 @@ class SqlTable:
         ratios: columns that must never be infinite or not a number.
         conserves: a table with the same day column, and the sums that each day of both must have in common.
         checks: its own checks.
+        requires: checks of what it reads; one that fails is an error before anything is written.
     """
 
     name: str
@@ -67,6 +68,7 @@ class SqlTable:
     ratios: Sequence[str] = ()
     conserves: tuple[str, Sequence[str]] | None = None
     checks: Sequence[Check] = ()
+    requires: Sequence[Check] = ()
     is_whole: bool = False
 
     @property
@@ -194,12 +196,35 @@ def _spec(
 def _materialized(
     connection: duckdb.DuckDBPyConnection, table: SqlTable, window: Window, as_of: date, values: Mapping[str, Any]
 ) -> dg.MaterializeResult:
-    rows = replace_window(connection, table.table, table.sql.select, table.sql.parameters(values), window, as_of)
+    rows = write_table(connection, table, window, as_of, values)
     return dg.MaterializeResult(
         asset_key=table.key,
         metadata=run_metadata(connection, table.table, window, as_of, rows, table.sums),
         check_results=[run_check(connection, table.key, check, values) for check in table.all_checks],
     )
+
+
+def write_table(
+    connection: duckdb.DuckDBPyConnection, table: SqlTable, window: Window, as_of: date, values: Mapping[str, Any]
+) -> int:
+    """Replace the days of `window` in `table` by what its SELECT gives, and give the number of rows.
+
+    Raises:
+        WarehouseError: what the table requires does not hold, or its rows do not fit it.
+    """
+    refuse_unfit(connection, table, values)
+    return replace_window(connection, table.table, table.sql.select, table.sql.parameters(values), window, as_of)
+
+
+def refuse_unfit(connection: duckdb.DuckDBPyConnection, table: SqlTable, values: Mapping[str, Any]) -> None:
+    """Raise WarehouseError, which names the first rows that are wrong, where what `table` requires does not hold."""
+    for check in table.requires:
+        names, bad = _bad_rows(connection, check, values)
+        if bad:
+            named = [zip(names, row, strict=True) for row in bad]
+            rows = [", ".join(f"{name} {as_text(value)}" for name, value in row if value is not None) for row in named]
+            told = " ".join(check.description.split())
+            raise WarehouseError(f"{table.name}: nothing was written, because of {'; '.join(rows)}. {told}")
 
 
 def run_metadata(
@@ -222,17 +247,9 @@ def run_metadata(
         totals = ", ".join(f"CAST(coalesce(sum({column}), 0) AS VARCHAR)" for column in sums)
         found = connection.execute(f"SELECT {totals} FROM {table.name} WHERE {inside}").fetchall()[0]
         metadata |= {f"sum_of_{column}": total for column, total in zip(sums, found, strict=True)}
-    metadata["preview"] = _shown(connection, f"SELECT * FROM {table.name} WHERE {inside}", {})[0]
+    preview = connection.execute(f"SELECT * FROM {table.name} WHERE {inside} LIMIT {PREVIEW_ROWS}")
+    metadata["preview"] = dg.MetadataValue.md(as_markdown(*first_rows(preview)))
     return metadata
-
-
-def _shown(
-    connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, Any]
-) -> tuple[dg.MarkdownMetadataValue, int]:
-    """Give the first rows of a query as a table for a person, and how many: as text, which makes no float of money."""
-    select = f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query}) LIMIT {PREVIEW_ROWS}"
-    rows = connection.execute(select, dict(values)).df()
-    return dg.MetadataValue.md(rows.fillna("").to_markdown(index=False, disable_numparse=True)), len(rows)
 
 
 def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheckSpec]:
@@ -247,17 +264,22 @@ def run_check(
     connection: duckdb.DuckDBPyConnection, key: dg.AssetKey, check: Check, values: Mapping[str, Any]
 ) -> dg.AssetCheckResult:
     """Run a check: it passes when its query gives no row, and shows the first bad rows when it does not."""
-    named = {name: values[name] for name in check.parameter_names}
-    bad_rows, found = _shown(connection, check.query, named)
-    passed = not found
-    shown = {} if passed else {"bad_rows": bad_rows}
+    names, bad = _bad_rows(connection, check, values)
+    shown = {"bad_rows": dg.MetadataValue.md(as_markdown(names, bad))} if bad else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,
-        passed=passed,
+        passed=not bad,
         severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
         metadata=shown,
     )
+
+
+def _bad_rows(
+    connection: duckdb.DuckDBPyConnection, check: Check, values: Mapping[str, Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    named = {name: values[name] for name in check.parameter_names}
+    return first_rows(connection.execute(f"SELECT * FROM ({check.query}) LIMIT {PREVIEW_ROWS}", named))
 
 
 def column_schema(columns: Sequence[Column]) -> dg.TableSchema:

@@ -24,8 +24,8 @@ from revenue_pipeline.partitions import Window
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.settings_tables import attach_settings_tables, parameters
 from revenue_pipeline.sql import load_sql
-from revenue_pipeline.sql_asset import check_file
-from revenue_pipeline.warehouse import Warehouse, replace_window
+from revenue_pipeline.sql_asset import check_file, write_table
+from revenue_pipeline.warehouse import Warehouse
 
 Row = dict[str, Any]
 
@@ -139,8 +139,7 @@ class SqlFixture:
     ) -> None:
         values = parameters(self.settings, window, as_of)
         for name in names:
-            sql = TABLES[name].sql
-            replace_window(connection, TABLES[name].table, sql.select, sql.parameters(values), window, as_of)
+            write_table(connection, TABLES[name], window, as_of, values)
 
 
 @cache

@@ -40,12 +40,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "partitions": set(),
     "settings": set(),
     "run_day": set(),
+    "preview": set(),
     "warehouse": {"partitions"},
     "publish": {"warehouse"},
     "sql": {"warehouse"},
     "settings_tables": {"partitions", "settings", "warehouse"},
     "sql_macro": {"sql", "warehouse"},
-    "sql_asset": {"partitions", "run_day", "settings", "settings_tables", "sql", "warehouse"},
+    "sql_asset": {"partitions", "preview", "run_day", "settings", "settings_tables", "sql", "warehouse"},
     # Facts come from partners and files; core and reports are declarations, which meet others through tables alone.
     "raw": {
         *{"raw", "partners"},
@@ -318,7 +319,7 @@ def declared_checks() -> dict[Path, tuple[Check, set[str]]]:
     of_tables = [
         (table.name.partition(".")[0], check, {table.name, *tables_read(file_of(table))})
         for table in SQL_TABLES
-        for check in table.checks
+        for check in (*table.checks, *table.requires)
     ]
     of_raw = [("raw", check, {"raw.events"}) for check in EVENT_CHECKS]
     of_raw += [("raw", check, {"raw.rejected_rows"}) for check in REJECTED_CHECKS]

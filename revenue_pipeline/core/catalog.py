@@ -24,6 +24,7 @@ MONEY = (
         day="report_date",
         reads=[Reads("raw.events", before=1, after=1), Reads("core.reconciled_estimates")],
         sums=["revenue"],
+        requires=[check_file("core", "keys_can_be_split")],
     ),
     SqlTable(
         name="core.revenue_conservation",

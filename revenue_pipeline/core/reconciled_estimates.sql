@@ -46,6 +46,7 @@ sides AS (
         count(*) AS sdk_impressions,
         count(estimate) AS estimated_impressions,
         sum(estimate) AS estimated_revenue,
+        max(estimate) AS largest_estimate,
         CAST(NULL AS HUGEINT) AS partner_impressions,
         CAST(NULL AS DECIMAL(38, 9)) AS imported_revenue,
         CAST(NULL AS VARCHAR) AS import_id
@@ -57,6 +58,7 @@ sides AS (
         0 AS sdk_impressions,
         0 AS estimated_impressions,
         CAST(NULL AS DECIMAL(38, 9)) AS estimated_revenue,
+        CAST(NULL AS DECIMAL(18, 9)) AS largest_estimate,
         sum(impressions) AS partner_impressions,
         sum(revenue) AS imported_revenue,
         max(import_id) AS import_id
@@ -81,6 +83,7 @@ matched AS (
         sum(sdk_impressions) AS sdk_impressions,
         sum(estimated_impressions) AS estimated_impressions,
         coalesce(sum(estimated_revenue), 0) AS estimated_revenue,
+        max(largest_estimate) AS largest_estimate,
         sum(partner_impressions) AS partner_impressions,
         sum(imported_revenue) AS imported_revenue,
         max(import_id) AS import_id
@@ -116,6 +119,7 @@ SELECT
     CAST(sdk_impressions AS BIGINT) AS sdk_impressions, /* Ad impressions that events show for the key. */
     CAST(estimated_impressions AS BIGINT) AS estimated_impressions, /* Those of them that carry an estimate. */
     CAST(estimated_revenue AS DECIMAL(38, 9)) AS estimated_revenue, /* Sum of the estimates; 0 when there is none. */
+    CAST(largest_estimate AS DECIMAL(18, 9)) AS largest_estimate, /* The largest single one; NULL when there is none. */
     CAST(partner_impressions AS BIGINT) AS partner_impressions, /* As the partner counts; NULL if it does not say. */
     CAST(imported_revenue AS DECIMAL(38, 9)) AS imported_revenue, /* What the partner reports; NULL = nothing imported. */
     CAST(status AS VARCHAR) AS status, /* verified, unallocated, dropped, estimated or expired. */

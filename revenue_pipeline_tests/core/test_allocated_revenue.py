@@ -7,11 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from revenue_pipeline.warehouse import WarehouseError
 from revenue_pipeline_tests.sql_fixture import (
     AGGREGATED,
     DAY,
@@ -339,22 +339,60 @@ def test_ten_million_over_a_million_impressions_with_estimates_of_a_thousand(sql
         assert Fraction(row["most"]) <= exact + Fraction(1, UNITS)
 
 
+def test_one_key_may_have_far_more_impressions_than_is_promised(sql: SqlFixture) -> None:
+    # Three million in one key, a third without an estimate: 10^16 units * 2 * 10^6 * 10^12 is still within 38 digits.
+    sql.execute(_many_impressions(3 * MILLION, reporting_revenue="CASE WHEN n % 3 > 0 THEN 1000 END"))
+    sql.insert("raw.partner_revenue", reported("10000000"))
+    sql.write(LEDGER, ALLOCATION)
+    (found,) = sql.ask(f"SELECT min(revenue) AS least, max(revenue) AS most, sum(revenue) AS revenue FROM {ALLOCATION}")
+    assert found == {"least": Decimal("3.333333333"), "most": Decimal("3.333333334"), "revenue": 10_000_000}
+
+
+@pytest.mark.parametrize("total", ["0.000000007", "9.223372036", "9999999.999999999"])
+def test_short_and_long_division_give_the_same(sql: SqlFixture, total: str) -> None:
+    # With estimates a millionth as large the same key fits 64 bits; the shares are those of the ratios alone.
+    large = [Decimal(n * n + 1) for n in range(30)]
+    sql.insert(
+        "raw.events",
+        *(impression(f"e{n:02}", estimate=f"{estimate:f}") for n, estimate in enumerate(large)),
+        *(impression(f"e{n:02}", "other", estimate=f"{estimate / MILLION:f}") for n, estimate in enumerate(large)),
+    )
+    sql.insert("raw.partner_revenue", reported(total), reported(total, "other"))
+    rows = sql.run(LEDGER, ALLOCATION)
+    by_partner = [[row["revenue"] for row in rows if row["partner"] == partner] for partner in ("max", "other")]
+    assert by_partner[0] == by_partner[1]
+    assert sum(by_partner[0]) == Decimal(total)
+
+
 @pytest.mark.parametrize(
     ("impressions", "estimate", "total"),
     [(3000, "999999999.999999999", "999999999.999999999"), (2, "1", "2000000000"), (0, None, "1000000000")],
-    ids=["product beyond 128 bits", "share beyond an event's amount", "row beyond an event's amount"],
+    ids=["product beyond 38 digits", "total beyond an event's amount", "row beyond an event's amount"],
 )
-def test_beyond_the_limits_is_an_error_and_the_old_rows_stay(
+def test_beyond_the_limits_is_an_error_that_names_the_key_and_the_old_rows_stay(
     sql: SqlFixture, impressions: int, estimate: str | None, total: str
 ) -> None:
-    sql.insert(ALLOCATION, {"report_date": DAY, "partner": "max", "revenue": "1"})
+    sql.insert(ALLOCATION, {"report_date": DAY, "partner": "countries", "revenue": "1"})
     if impressions:
-        sql.execute(_many_impressions(impressions, reporting_revenue=f"CAST('{estimate}' AS DECIMAL(18, 9))"))
-    sql.insert("raw.partner_revenue", reported(total))
+        estimates = f"CASE WHEN n > 0 THEN CAST('{estimate}' AS DECIMAL(18, 9)) END"
+        columns = {"partner": "'countries'", "country": "'DE'", "reporting_revenue": estimates}
+        sql.execute(_many_impressions(impressions, **columns))
+    sql.insert("raw.partner_revenue", reported(total, "countries", country="DE"))
     sql.write(LEDGER)
-    with pytest.raises((duckdb.OutOfRangeException, duckdb.ConversionException)):
+    with pytest.raises(WarehouseError) as refused:
         sql.write(ALLOCATION)
+    told = str(refused.value)
+    assert told.startswith(
+        f"core.allocated_revenue: nothing was written, because of partner countries, report_date {DAY}, country DE, "
+        f"settled_revenue {Decimal(total):.9f}, sdk_impressions {impressions}"
+    )
+    assert "run the day again" in told
     assert pick(sql.ask(f"SELECT revenue FROM {ALLOCATION}"), "revenue") == [(1,)]
+
+
+def test_estimates_of_an_open_day_are_not_split_and_have_no_limit(sql: SqlFixture) -> None:
+    sql.execute(_many_impressions(20, reporting_revenue="999999999.999999999"))
+    assert set(shares(sql).values()) == {Decimal("999999999.999999999")}
 
 
 # Properties -------------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ def test_a_partner_row_with_an_impression_is_verified_and_the_import_is_what_cou
             "sdk_impressions": 2,
             "estimated_impressions": 1,
             "estimated_revenue": Decimal("0.30"),
+            "largest_estimate": Decimal("0.30"),
             "partner_impressions": 3,
             "imported_revenue": Decimal("0.25"),
             "status": "verified",

@@ -85,6 +85,7 @@ def _ledger_row(where: tuple[date, str, Key], seen: list[Row], reported: list[Ro
         "sdk_impressions": len(seen),
         "estimated_impressions": len(estimates),
         "estimated_revenue": total(estimates),
+        "largest_estimate": max(estimates, default=None),
         "partner_impressions": sum(counted) if counted else None,
         "imported_revenue": imported,
         "status": status,
