@@ -18,6 +18,7 @@ from sqlglot import exp
 from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
+from sqlglot.schema import MappingSchema
 
 from revenue_pipeline.warehouse import Column
 
@@ -101,11 +102,12 @@ class SqlFile:
         """
         if self._sources:
             return self._sources
-        # Resolved once for the file: left to itself, the library would do it again for every column.
-        resolved = qualify(self._parsed.copy(), schema=dict(schema), dialect="duckdb", quote_identifiers=False)
+        # Prepared and resolved once for the file: left to itself, the library would do both again for every column.
+        known = MappingSchema(dict(schema), dialect="duckdb")
+        resolved = qualify(self._parsed.copy(), schema=known, dialect="duckdb", quote_identifiers=False)
         scope = build_scope(resolved)
         for column in self.columns:
-            nodes = lineage(column.name, resolved, dict(schema), scope=scope, trim_selects=False, copy=False).walk()
+            nodes = lineage(column.name, resolved, known, scope=scope, trim_selects=False, copy=False).walk()
             read = [(node.expression, node.name) for node in nodes]
             pairs = {
                 (f"{table.db}.{table.name}", name.rpartition(".")[2])
