@@ -28,7 +28,7 @@ def cell(start: int | None, period: int, revenue: str, *, partial: bool = False,
         "row_kind": "top" if start is None else "sub",
         "cohort_start": None if start is None else START + timedelta(days=start),
         "period": period,
-        "revenue": Decimal(revenue),
+        "revenue": Decimal(revenue).quantize(Decimal("1e-9")),  # as the macro gives it
         "cohort_users": 1500,
         "is_partial": partial,
     }
