@@ -46,7 +46,7 @@ def commands() -> None:
 @commands.command()
 @click.option("--days", type=click.IntRange(1, 40), default=DEMO_DAYS, show_default=True, help="Days, ending today.")
 def demo(days: int) -> None:
-    """Try everything: a simulated partner and generated events, the whole graph, the reports."""
+    """Try everything: simulated partners and generated events, the whole graph, the reports."""
     from revenue_pipeline.simulator import Simulator, World, land
 
     os.environ.setdefault(HOME_VARIABLE, str(_prepared_home(DEMO_HOME)))
@@ -67,8 +67,9 @@ def demo(days: int) -> None:
     _print_status(settings, today, today - timedelta(days=3), today)
     screen.print(
         "\nOpen the Dagster UI on this data with [bold]make dev[/], and the tables with any DuckDB client: "
-        f"{_published_path(settings)}\nSee every day of a report with [bold]revenue-pipeline report rpm[/], and what "
-        "is still estimated with [bold]revenue-pipeline status[/]."
+        f"{_published_path(settings)}\nOpen {_published_path(settings).with_name('reports.html')} in a browser.\n"
+        "See every day of a report with [bold]revenue-pipeline report rpm[/], and what is still estimated with "
+        "[bold]revenue-pipeline status[/]."
     )
     sys.exit(0 if succeeded else 1)
 
@@ -111,9 +112,11 @@ def refresh(as_of: datetime | None) -> None:
 @click.option("--view-type", type=click.Choice(VIEW_TYPES), help="Through N, or in N alone.  [cumulative]")
 @click.option("--start-event", help="What begins a cohort.  [the first of cohorts.start_events]")
 @click.option("--revenue-event", help="What brings money.  [all]")
-@click.option("--by", "dimension", help="Break a cohort report down; what contracted_report rolls up by.")
+@click.option("--by", "dimension", help="Break a cohort report down, or roll a report up: see below.")
 @click.option("--as-of", type=DAY, help="The day whose knowledge a cohort report shows.  [today]")
 @click.option("--known-on", type=DAY, help="Compute the report again from what partners had said by that day.")
+@click.option("--of", "compared", help="With the NAME diff: the report to compare.")
+@click.option("--since", type=DAY, help="With the NAME diff: the earlier day, to compare with --known-on.")
 def report(
     name: str,
     start: datetime | None,
@@ -121,20 +124,31 @@ def report(
     style: str,
     as_of: datetime | None,
     known_on: datetime | None,
+    compared: str | None,
+    since: datetime | None,
     **asked: str | None,
 ) -> None:
     """Print the report NAME from the published copy: rpm, ctr, rejected_rows, …
 
     The cohort reports are revenue, events, users, roas, arpu, arppu and ltv; the options from --granularity to --as-of
-    are theirs. contracted_report takes --by date, week, month, day_of_week, ad_unit or custom_criteria. With
-    --known-on, which needs --start and --end, NAME is a table: a row for each of its keys.
+    are theirs. contracted_report takes --by date, week, month, day_of_week, ad_unit or custom_criteria;
+    performance_report --by creative, offer, campaign, sending_list, message, contact or custom.<name>, over --start to
+    --end; troubleshoot looks there for what keeps messages from earning. With --known-on, which needs --start and
+    --end, NAME is a table: a row for each of its keys. What moved in one between two days, and which batches moved it:
+    report diff --of rpm --start D --end D --since D --known-on D.
     """
     from revenue_pipeline.catalog import printed_macros
 
     settings = load_settings()
     first, last = start.date() if start else None, end.date() if end else None
     chosen = {option: value for option, value in asked.items() if value is not None}
-    if known_on is not None:
+    if name == "diff":
+        if first is None or last is None or known_on is None or since is None or compared is None or chosen or as_of:
+            raise click.UsageError("diff needs --of, --start, --end, --since and --known-on, and takes --format alone")
+        _print_moved(settings, compared, first, last, since.date(), known_on.date(), style)
+    elif compared or since:
+        raise click.UsageError("--of and --since go with the NAME diff")
+    elif known_on is not None:
         if first is None or last is None or chosen or as_of:
             raise click.UsageError("--known-on goes with --start and --end, and with --format alone")
         _print_known_on(settings, name, first, last, known_on.date(), style)
@@ -337,22 +351,42 @@ def _print_answer(settings: Settings, name: str, given: Mapping[str, Any], style
 
 
 def _print_known_on(settings: Settings, name: str, first: date, last: date, known_on: date, style: str) -> None:
-    from revenue_pipeline import reports
     from revenue_pipeline.definitions import open_warehouse
-    from revenue_pipeline.known_on import rows_known_on
+    from revenue_pipeline.known_on import report_table, rows_known_on
     from revenue_pipeline.partitions import Window
 
-    tables = {table.name.partition(".")[2]: table for table in reports.TABLES}
-    if name not in tables:
-        raise click.BadParameter(f"{name!r}; there are {', '.join(sorted(tables))}", param_hint="NAME")
-    table, window = tables[name], Window.between(first, last)
-    rows = rows_known_on(open_warehouse(settings), settings, table, window, known_on, logging.getLogger(__name__))
+    table, window, log = report_table(name), Window.between(first, last), logging.getLogger(__name__)
+    rows = rows_known_on(open_warehouse(settings), settings, table, window, known_on, log)
     columns = [column.name for column in table.table.columns]
     if style != "table":
         write_rows(style, columns, rows)
     else:
         title = f"{table.name} as known on {known_on}, {settings.reporting.currency}"
         print_rows(title, table.headline or columns, rows)
+
+
+def _print_moved(
+    settings: Settings, name: str, first: date, last: date, since: date, known_on: date, style: str
+) -> None:
+    from revenue_pipeline.definitions import open_warehouse
+    from revenue_pipeline.known_on import moved_between, report_table
+    from revenue_pipeline.partitions import Window
+
+    table, window, log = report_table(name), Window.between(first, last), logging.getLogger(__name__)
+    moved, batches = moved_between(open_warehouse(settings), settings, table, window, since, known_on, log)
+    columns = [*table.unique_by, "column", "before", "after"]
+    rows = [
+        {**cell.key, "column": column, "before": was, "after": now}
+        for cell in moved
+        for column, was, now in cell.changes
+    ]
+    if style != "table":
+        write_rows(style, columns, rows)
+        return
+    print_rows(f"{table.name}: what moved from {since} to {known_on}, {settings.reporting.currency}", columns, rows)
+    moving = [vars(batch) for batch in batches]
+    shown = ["report_date", "partner", "as_of", "revenue", "change", "import_id"]
+    print_rows(f"the batches that came in between, {settings.reporting.currency}", shown, moving)
 
 
 def _print_cohorts(settings: Settings, question: Question, style: str) -> None:

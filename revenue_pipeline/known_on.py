@@ -59,6 +59,12 @@ class Moved:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
 
+    @property
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """Each column that differs, with its value before and after: None where the row is not there."""
+        columns = self.before or self.after or {}
+        return [(column, (self.before or {}).get(column), (self.after or {}).get(column)) for column in columns]
+
 
 @dataclass(frozen=True)
 class MovingBatch:
@@ -70,6 +76,18 @@ class MovingBatch:
     import_id: str
     revenue: Decimal
     change: Decimal | None
+
+
+def report_table(name: str) -> SqlTable:
+    """Give the table `reports.<name>`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    tables = {table.name.partition(".")[2]: table for table in reports.TABLES}
+    if name not in tables:
+        raise ValueError(f"there is no report {name!r} as known on a day; there are {', '.join(sorted(tables))}")
+    return tables[name]
 
 
 def windows_needed(table: SqlTable, window: Window, reach: Mapping[str, int]) -> dict[str, Window]:

@@ -140,6 +140,33 @@ def test_contracts_are_rolled_up_by_a_dimension(command: Command, settings_file:
     assert "takes no --start" in command("report", "settlement_curves", "--start", "2026-11-05").stderr
 
 
+def test_messages_are_printed_by_a_dimension_and_looked_through_for_trouble(
+    command: Command, settings_file: Path, land_csv: Land
+) -> None:
+    day = "2026-11-05"
+    sent = {"sent_at": f"{day}T08:00:00Z", "contact_id": "ann", "creative_id": "sale", "segments": "2"}
+    land_csv("message_sends", day, [{"message_id": "m1", **sent}, {"message_id": "m2", **sent}])
+    land_csv("link_clicks", day, [{"click_id": "c1", "message_id": "m1", "clicked_at": f"{day}T09:00:00Z"}])
+    came = {"partner": "net", "converted_at": f"{day}T10:00:00Z", "payout": "5", "currency": "USD"}
+    land_csv("conversions", day, [
+        {"conversion_id": "v1", "click_id": "c1", **came}, {"conversion_id": "v2", "click_id": "nowhere", **came},
+    ])  # fmt: skip
+    done = command("run", "--start", day, "--end", day, "--as-of", day)
+    assert done.returncode == 0, done.stderr
+
+    days = ("--start", day, "--end", day)
+    asked = command("report", "performance_report", *days, "--by", "creative", "--format", "json")
+    (row,) = json.loads(asked.stdout)
+    assert [row[each] for each in ("dimension_value", "sends", "clicks", "conversions", "revenue", "epc")] == [
+        *("sale", 2, 1, 1, "5.000000000", 5.0),
+    ]
+    (unknown,) = [
+        line for line in command("report", "troubleshoot", *days).stdout.splitlines() if "unknown_click" in line
+    ]
+    assert "nowhere" in unknown
+    assert "troubleshoot needs --start and --end" in command("report", "troubleshoot").stderr
+
+
 def test_status_recommends_an_import_window_from_how_soon_partners_settled(
     command: Command, settings_file: Path
 ) -> None:
@@ -255,3 +282,10 @@ def test_a_report_is_printed_as_it_was_known_on_a_day(command: Command, settings
 
     assert [revenue(day) for day in ("2026-11-05", "2026-11-06")] == ["0.080000000", "0.100000000"]
     assert "--known-on goes with" in command("report", "rpm", "--known-on", "2026-11-05").stderr
+
+    days = ("--start", "2026-11-05", "--end", "2026-11-05", "--since", "2026-11-05", "--known-on", "2026-11-06")
+    moved = json.loads(command("report", "diff", "--of", "rpm", *days, "--format", "json").stdout)
+    assert {row["column"]: (row["before"], row["after"]) for row in moved}["revenue"] == ("0.080000000", "0.100000000")
+    printed = command("report", "diff", "--of", "rpm", *days).stdout
+    assert "0.02" in printed.partition("the batches that came in between")[2]  # by how much the second one moved it
+    assert "there is no report 'nothing'" in command("report", "diff", "--of", "nothing", *days).stderr

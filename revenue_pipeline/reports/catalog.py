@@ -236,7 +236,15 @@ MACROS = (
         headline=["partner", "age_days", "report_dates", "known_revenue", "final_revenue", "settled_share"],
     ),
     SqlMacro("reports.recommended_import_windows", []),
-    SqlMacro("reports.performance_report", ["start_date", "end_date", "dimension"]),
-    SqlMacro("reports.troubleshoot", ["start_date", "end_date"]),
+    SqlMacro(
+        "reports.performance_report",
+        ["start_date", "end_date", "dimension"],
+        headline=["dimension_value", *SHOWN_OF_MESSAGES],
+    ),
+    SqlMacro(
+        "reports.troubleshoot",
+        ["start_date", "end_date"],
+        headline=["question", "finding", "partner", "offer_id", "found", "out_of", "revenue", "example"],
+    ),
 )
 """Each after those it calls."""
