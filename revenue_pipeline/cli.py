@@ -181,13 +181,13 @@ def explain(name: str | None, key: str, user: str | None, day: datetime | None, 
 
     JSON holds every part, text the largest ones and the sum of the others.
     """
-    from revenue_pipeline.explain import explain_cell, explain_user_day, rendering
+    from revenue_pipeline.explain import explain_cell, explain_user_day, read_key, rendering
 
     settings = load_settings()
     if user is not None and day is not None and name is None:
         explained = explain_user_day(settings, user, day.date(), None if style == "json" else most)
     elif name is not None and user is None:
-        explained = explain_cell(settings, name, _key_of(key), None if style == "json" else most)
+        explained = explain_cell(settings, name, read_key(name, key), None if style == "json" else most)
     else:
         raise click.UsageError("give --report and --key, or --user and --date")
     if style == "json":
@@ -195,13 +195,6 @@ def explain(name: str | None, key: str, user: str | None, day: datetime | None, 
     else:
         screen.print(rendering.as_tree(explained), highlight=False, soft_wrap=True)
     sys.exit(0 if explained.is_exact else 1)
-
-
-def _key_of(text: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    if wrong := [column for column, equals, _ in pairs if not equals]:
-        raise click.BadParameter(f"{wrong[0]!r} is not column=value", param_hint="--key")
-    return {column.strip(): value.strip() for column, _, value in pairs}
 
 
 @commands.command()

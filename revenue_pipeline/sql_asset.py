@@ -1,5 +1,6 @@
 """Turns the declaration of an SQL table into a partitioned assets with their schema, lineage, checks and metadata."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -53,6 +54,7 @@ class SqlTable:
         unique_by: the columns that name a row; empty where another check is stronger.
         sums: columns whose sum over the window is shown with each run.
         headline: the columns that a terminal has room for; empty where no command prints the table.
+        explained_by: each run shows how to explain the row with the most of this; empty where rows cannot be explained.
         ratios: columns that must never be infinite or not a number.
         conserves: a table with the same day column, and the sums that each day of both must have in common.
         checks: its own checks.
@@ -65,6 +67,7 @@ class SqlTable:
     unique_by: Sequence[str] = ()
     sums: Sequence[str] = ()
     headline: Sequence[str] = ()
+    explained_by: str = ""
     ratios: Sequence[str] = ()
     conserves: tuple[str, Sequence[str]] | None = None
     checks: Sequence[Check] = ()
@@ -197,9 +200,12 @@ def _materialized(
     connection: duckdb.DuckDBPyConnection, table: SqlTable, window: Window, as_of: date, values: Mapping[str, Any]
 ) -> dg.MaterializeResult:
     rows = write_table(connection, table, window, as_of, values)
+    metadata = run_metadata(connection, table.table, window, as_of, rows, table.sums)
+    if command := explain_command(connection, table, window):
+        metadata["explain"] = command
     return dg.MaterializeResult(
         asset_key=table.key,
-        metadata=run_metadata(connection, table.table, window, as_of, rows, table.sums),
+        metadata=metadata,
         check_results=[run_check(connection, table.key, check, values) for check in table.all_checks],
     )
 
@@ -250,6 +256,25 @@ def run_metadata(
     preview = connection.execute(f"SELECT * FROM {table.name} WHERE {inside} LIMIT {PREVIEW_ROWS}")
     metadata["preview"] = dg.MetadataValue.md(as_markdown(*first_rows(preview)))
     return metadata
+
+
+def explain_command(connection: duckdb.DuckDBPyConnection, table: SqlTable, window: Window) -> str | None:
+    """Write the command that takes the largest row of `window` apart, for a person to copy from the UI.
+
+    Gives None where rows of the table cannot be explained, or there is none.
+    """
+    if not table.explained_by:
+        return None
+    values = ", ".join(f"CAST({column} AS VARCHAR)" for column in table.unique_by)
+    rows = connection.execute(
+        f"SELECT {values} FROM {table.name} WHERE {table.table.inside(window)} "
+        f"ORDER BY abs({table.explained_by}) DESC NULLS LAST, {', '.join(table.unique_by)} LIMIT 1"
+    ).fetchall()
+    if not rows:
+        return None
+    named = zip(table.unique_by, rows[0], strict=True)
+    key = ",".join(f"{column}={value}" for column, value in named if value is not None)
+    return f"revenue-pipeline explain --report {table.name.partition('.')[2]} --key {shlex.quote(key)}"
 
 
 def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheckSpec]:

@@ -5,6 +5,6 @@ what makes a tree of them and holds it against the cell (`explanation`), and how
 Does not belong here: new numbers (`core`, `reports`): an explanation shows what is there.
 """
 
-from revenue_pipeline.explain.asking import explain_cell, explain_user_day
+from revenue_pipeline.explain.asking import explain_cell, explain_user_day, read_key
 
-__all__ = ["explain_cell", "explain_user_day"]
+__all__ = ["explain_cell", "explain_user_day", "read_key"]

@@ -31,6 +31,8 @@ MESSAGES = Explanation(
     rows_of="core.message_activity_daily",
 )
 
+CONTRACTED = "reports.contracted_revenue"
+
 EXPLANATIONS = {
     "reports.rpm": Explanation(
         formula="rpm = revenue / adjusted_opens * 1000",
@@ -77,4 +79,45 @@ EXPLANATIONS = {
     "reports.campaign_performance": MESSAGES,
     "reports.contact_value": MESSAGES,
     "reports.performance": MESSAGES,
+    CONTRACTED: Explanation(
+        formula=(
+            "rate x contracted volume (CPM: / 1000) in the reporting currency, split by counted units (CPC: clicks, "
+            "else impressions) of the line item's whole life; units of 10^-9 that are left over go to the first rows"
+        ),
+        components=[
+            Component("contracted net revenue", "contracted_part", column="contracted_net_revenue"),
+            Component("contracted gross revenue", "contracted_part", column="contracted_gross_revenue"),
+            Component("contracted volume", "contracted_part", column="contracted_volume"),
+            Component("impressions", "delivered_rows", column="impressions"),
+            Component("clicks", "delivered_rows", column="clicks"),
+            Component("net revenue of the line item's whole life", "contracted_life"),
+        ],
+        rows_now_of=(CONTRACTED, "line_item_id"),
+    ),
+    "reports.invoice_reconciliation": Explanation(
+        formula="difference = invoiced_revenue - reported_revenue, difference_ratio = difference / reported_revenue",
+        components=[
+            Component("reported revenue", "reported_rows", column="reported_revenue"),
+            Component("invoiced revenue", "invoices", column="invoiced_revenue"),
+        ],
+    ),
+    "reports.estimate_discrepancy": Explanation(
+        formula=(
+            "gap = imported_revenue - estimated_revenue, gap_ratio = gap / estimated_revenue, "
+            "coverage = impressions with an estimate / impressions"
+        ),
+        components=[
+            Component("estimated revenue", "estimates", column="estimated_revenue"),
+            Component("imported revenue", "partner_rows", column="imported_revenue"),
+            Component("impressions", "covered_impressions"),
+        ],
+        selection="selected_impressions_of_estimates",
+    ),
+    "reports.restatements": Explanation(
+        formula="change = revenue - revenue of the batch before",
+        components=[
+            Component("revenue", "batch_rows", column="revenue"),
+            Component("change", "batch_changes", column="change"),
+        ],
+    ),
 }

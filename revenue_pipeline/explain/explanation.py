@@ -30,7 +30,8 @@ class ExplanationError(ValueError):
 class Component:
     """One number of a cell, and the `.sql` file of this room that gives its parts.
 
-    The file's columns before `value` are the levels, coarse to fine; those after it are facts of the finest parts.
+    The file's columns before `value` are the levels, coarse to fine; those after it are facts of the finest parts. Its
+    parameters are the columns of the cell, the settings, and `$column`, so that one file serves several numbers.
 
     Attributes:
         title: what the number is, for a person.
@@ -54,12 +55,15 @@ class Explanation:
         components: its numbers.
         selection: the file that gives the money of a cell, a row a share; None where a cell has no ad revenue in it.
         rows_of: the table of facts whose rows with the cell's key add up to it; None where the queries find their own.
+        rows_now_of: a report and one of its columns, where a cell is a share of a whole: the rows with the cell's value
+            there are computed again from what they read now.
     """
 
     formula: str
     components: Sequence[Component]
     selection: str | None = None
     rows_of: str | None = None
+    rows_now_of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def explained_components(
     key: Sequence[str] = (),
     most: int | None = None,
 ) -> list[Explained]:
-    """Give each component of a cell with its parts.
+    """Give each component of a cell with its parts; a number that is NULL in the cell has none and is left out.
 
     Args:
         connection: reads the warehouse.
@@ -129,11 +133,20 @@ def explained_components(
             f"CREATE TABLE explained.rows AS SELECT * FROM {explanation.rows_of} WHERE {same}",
             {column: cell[column] for column in key},
         )
+    if explanation.rows_now_of:
+        report, column = explanation.rows_now_of
+        sql = load_sql(ROOM.parent / (report.replace(".", "/") + ".sql"))
+        connection.execute(
+            f"CREATE TABLE explained.rows_now AS SELECT * FROM ({sql.select}) WHERE {column} = ${column}",
+            {**sql.parameters(values), column: cell[column]},
+        )
     if explanation.selection:
         values |= _select_revenue(connection, explanation.selection, values)
     found = []
     totals: dict[str, Decimal] = {}
     for component in explanation.components:
+        if component.column and cell[component.column] is None:
+            continue
         levels, total = _parts(connection, component, values, most)
         totals[component.title] = total.value
         reported = (
@@ -183,7 +196,10 @@ def _parts(
     connection: duckdb.DuckDBPyConnection, component: Component, values: Mapping[str, Any], most: int | None
 ) -> tuple[list[str], Part]:
     sql = load_sql(ROOM / f"{component.file}.sql")
-    connection.execute(f"CREATE OR REPLACE TABLE explained.parts AS {sql.select}", sql.parameters(values))
+    connection.execute(
+        f"CREATE OR REPLACE TABLE explained.parts AS {sql.select}",
+        sql.parameters({**values, "column": component.column}),
+    )
     described = connection.execute("DESCRIBE explained.parts").fetchall()
     columns = [row[0] for row in described]
     levels, facts = columns[: columns.index(VALUE)], columns[columns.index(VALUE) + 1 :]
@@ -235,16 +251,18 @@ def find_cell(
     if unknown:
         raise ExplanationError(f"{table} has no key column {', '.join(unknown)}; there are {', '.join(unique_by)}")
     given = " AND ".join(f"CAST({identifier(column)} AS VARCHAR) = ${column}" for column in key) or "TRUE"
-    result = connection.execute(f"SELECT * FROM warehouse.{table} WHERE {given} LIMIT 1000", dict(key))
+    open_columns = [column for column in unique_by if column not in key]
+    # Rows with the most NULLs first: those are the totals, and a report may have a million others.
+    named = " + ".join(f"CAST({identifier(column)} IS NOT NULL AS INTEGER)" for column in unique_by)
+    result = connection.execute(f"SELECT * FROM warehouse.{table} WHERE {given} ORDER BY {named} LIMIT 1000", dict(key))
     columns = [column[0] for column in result.description or []]
     rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
-    open_columns = [column for column in unique_by if column not in key]
     totals = [row for row in rows if all(row[column] is None for column in open_columns)]
     best = rows if len(rows) == 1 else totals or _fewest_named(rows, open_columns)
     if len(best) == 1:
         return best[0]
     if not rows:
-        raise ExplanationError(f"{table} has no row with {said(key)}")
+        raise ExplanationError(f"{table} has no row with {said(key)}; its key is {', '.join(unique_by)}")
     choice = "; ".join(said({column: row[column] for column in open_columns}) for row in rows[:10])
     raise ExplanationError(f"{table} has several rows with {said(key)}; add one of: {choice}")
 

@@ -16,6 +16,7 @@ ADVERTISING = (
         day="event_date",
         reads=[Reads("core.engagement_daily")],
         unique_by=PLACEMENT,
+        explained_by="revenue",
         ratios=["rpm", "ecpm"],
         headline=[*SHOWN, "revenue", "is_final", "rpm", "ecpm"],
     ),
@@ -24,6 +25,7 @@ ADVERTISING = (
         day="event_date",
         reads=[Reads("core.engagement_daily")],
         unique_by=PLACEMENT,
+        explained_by="clicks",
         ratios=["ctr"],
         headline=[*SHOWN, "clicks", "is_final", "ctr"],
     ),
@@ -34,12 +36,19 @@ DAY_OF_COHORTS = [Reads("core.cohort_daily")]
 CELL = ("event_date", "cohort_date", "start_event", "revenue_event", *DIMENSIONS)
 
 COHORTS = (
-    SqlTable(name="reports.revenue", day="event_date", reads=DAY_OF_COHORTS, unique_by=CELL),
+    SqlTable(
+        name="reports.revenue",
+        day="event_date",
+        reads=DAY_OF_COHORTS,
+        unique_by=CELL,
+        explained_by="cumulative_revenue",
+    ),
     SqlTable(
         name="reports.roas",
         day="event_date",
         reads=DAY_OF_COHORTS,
         unique_by=CELL,
+        explained_by="cumulative_revenue",
         ratios=["roas", "cumulative_roas"],
     ),
     SqlTable(
@@ -47,6 +56,7 @@ COHORTS = (
         day="event_date",
         reads=DAY_OF_COHORTS,
         unique_by=CELL,
+        explained_by="cumulative_revenue",
         ratios=["arpu", "cumulative_arpu"],
     ),
     SqlTable(
@@ -54,6 +64,7 @@ COHORTS = (
         day="event_date",
         reads=DAY_OF_COHORTS,
         unique_by=CELL,
+        explained_by="cumulative_revenue",
         ratios=["arppu", "cumulative_arppu"],
     ),
     SqlTable(
@@ -61,6 +72,7 @@ COHORTS = (
         day="event_date",
         reads=DAY_OF_COHORTS,
         unique_by=[*CELL, "horizon"],
+        explained_by="revenue",
         ratios=["ltv"],
     ),
 )
@@ -77,6 +89,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "message_id"],
+        explained_by="revenue",
         headline=["event_date", "message_id", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -86,6 +99,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "creative_id"],
+        explained_by="revenue",
         headline=["event_date", "creative_id", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -95,6 +109,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "offer_id"],
+        explained_by="revenue",
         headline=["event_date", "offer_id", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -104,6 +119,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "campaign_id"],
+        explained_by="revenue",
         headline=["event_date", "campaign_id", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -113,6 +129,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "contact_id"],
+        explained_by="revenue",
         headline=["event_date", "contact_id", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -122,6 +139,7 @@ MESSAGES = (
         day="event_date",
         reads=[Reads(ACTIVITY)],
         unique_by=["event_date", "creative_id", "offer_id", "campaign_id", "sending_list", "custom"],
+        explained_by="revenue",
         headline=["event_date", "creative_id", "offer_id", "campaign_id", "sending_list", "custom", *SHOWN_OF_MESSAGES],
         ratios=MESSAGE_RATIOS,
         conserves=(ACTIVITY, COUNTED),
@@ -135,6 +153,7 @@ CONTRACTS = (
         is_whole=True,
         reads=[Reads("raw.line_items"), Reads("raw.line_item_delivery")],
         unique_by=["line_item_id", "delivery_date", "ad_unit_id", "custom_criteria"],
+        explained_by="contracted_net_revenue",
         sums=["contracted_net_revenue", "contracted_gross_revenue"],
         headline=[
             "line_item_id",
@@ -161,6 +180,7 @@ INVOICES = (
         is_whole=True,
         reads=[Reads("raw.invoices"), Reads("raw.partner_revenue")],
         unique_by=["partner", "period_start", "period_end"],
+        explained_by="reported_revenue",
         sums=["reported_revenue", "invoiced_revenue"],
         ratios=["difference_ratio"],
         headline=[
@@ -182,6 +202,7 @@ ESTIMATES = (
         day="report_date",
         reads=[Reads("core.reconciled_estimates")],
         unique_by=["report_date", "partner", "app_id"],
+        explained_by="imported_revenue",
         sums=["estimated_revenue", "imported_revenue", "gap"],
         ratios=["gap_ratio", "coverage"],
         headline=[
@@ -204,6 +225,7 @@ RESTATEMENTS = (
         is_whole=True,
         reads=[Reads("raw.partner_imports")],
         unique_by=["partner", "report_date", "imported_at"],
+        explained_by="change",
         headline=["partner", "report_date", "imported_at", "age_days", "revenue", "change"],
         checks=[check_file("reports", "closed_days_stand")],
     ),
