@@ -39,6 +39,7 @@ _DIMENSIONS = {  # ours -> AdMob's
 _METRICS = {"ESTIMATED_EARNINGS": "microsValue", "IMPRESSIONS": "integerValue", "CLICKS": "integerValue"}
 _SPLIT_BY = ("APP", "COUNTRY")  # what a report that is too long is divided by, one after the other
 _PACIFIC = "America/Los_Angeles"  # the one zone that can be asked for whatever the account's is
+_PARTS = ("header", "row", "footer")  # of the stream, each an object with one of these, whatever else is in it
 
 _Object = Mapping[str, Any]
 
@@ -169,19 +170,18 @@ class _Asked:
         for part in parts:
             if isinstance(part, dict) and "error" in part:
                 raise self.http.refusal(answer, _code(part["error"]))
-        if (
-            not parts
-            or not all(isinstance(part, dict) and len(part) == 1 for part in parts)
-            or "header" not in parts[0]
-        ):
+        kinds = [[kind for kind in _PARTS if isinstance(part, dict) and kind in part] for part in parts]
+        if kinds[:1] != [["header"]] or not all(len(kind) == 1 for kind in kinds):
             raise self._shape_error(f"no header, rows and footer in {answer.excerpt!r}")
-        if "footer" not in parts[-1]:
+        if kinds[-1] != ["footer"]:
             raise IncompleteError("the stream ended without a footer")
-        header, *rows, footer = parts
-        if not all("row" in row for row in rows):
+        if any(kind != ["row"] for kind in kinds[1:-1]):
             raise self._shape_error(f"something else than rows in {answer.excerpt!r}")
-        self._tell_warnings(footer["footer"])
+        header, *rows, footer = parts
         report = _Report(self._currency(header["header"]), [self._row(row["row"], dimensions) for row in rows])
+        if len({tuple(_label(row, name) for name in dimensions) for row in report.rows}) < len(report.rows):
+            raise IncompleteError("the same row came twice")
+        self._tell_warnings(footer["footer"], len(report.rows))
         self._tell_missing_earnings(report, is_whole=not filters)
         return report
 
@@ -189,22 +189,33 @@ class _Asked:
         """What the amounts are in, in a report that is of the day and of its zone."""
         try:
             self._refuse_other_days(header)
-            return str(header["localizationSettings"]["currencyCode"])
+            told = (header.get("localizationSettings") or {}).get("currencyCode")
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise self._shape_error(f"the header {header!r} ({type(error).__name__}: {error})") from None
+        if not told:  # the header repeats the settings that were asked for, and none were
+            account = self.connector.account
+            self.http.warn(
+                f"AdMob does not say what its amounts are in: taken as {account.currency}. "
+                f"Set partners.{account.name}.currency if the account has another one."
+            )
+        return str(told or self.connector.account.currency)
 
     def _refuse_other_days(self, header: _Object) -> None:
-        for edge in header.get("dateRange", {}).values():
+        for edge in header["dateRange"].values():
             if date(int(edge["year"]), int(edge["month"]), int(edge["day"])) != self.day:
                 raise ValueError(f"it is of {edge}")
         if zone := header.get("reportingTimeZone"):
             self.connector.refuse_other_days(self.day, zone)
 
-    def _tell_warnings(self, footer: Any) -> None:
+    def _tell_warnings(self, footer: Any, rows: int) -> None:
         try:
-            told = [f"AdMob says {each['type']}: {each.get('description', '')}" for each in footer.get("warnings", [])]
-        except (KeyError, TypeError, AttributeError):
+            warnings = footer.get("warnings") or []
+            told = [f"AdMob says {each['type']}: {each.get('description') or ''}" for each in warnings]
+            matching = count(footer.get("matchingRowCount")) or 0
+        except (KeyError, TypeError, AttributeError, ValueError):
             raise self._shape_error(f"the footer {footer!r}") from None
+        if rows < min(matching, self.connector.row_limit):  # no error: AdMob warns that the two may differ
+            told.append(f"AdMob sent {rows} rows where its footer speaks of {matching}.")
         for warning in told:
             self.http.warn(warning)
 
@@ -220,7 +231,8 @@ class _Asked:
         """The row, with every dimension asked for, and of the day."""
         checked: _Object = row if isinstance(row, dict) else {}
         labels = checked.get("dimensionValues")
-        if not isinstance(labels, dict) or not checked.keys() <= {"dimensionValues", "metricValues"}:
+        # What has no value is left out, all metrics included; under another name they would count as nothing.
+        if not isinstance(labels, dict) or ("metricValues" not in checked and len(checked) > 1):
             raise self._shape_error(f"the row {row!r}")
         for dimension in ("DATE", *dimensions):
             if not isinstance(labels.get(dimension), dict):

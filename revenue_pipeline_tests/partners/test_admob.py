@@ -53,7 +53,7 @@ ROWS = [
 
 
 def stream(*rows: Mapping[str, Any], header: Any = HEADER, footer: Any = None) -> list[dict[str, Any]]:
-    end = {"matchingRowCount": "4"} if footer is None else footer
+    end = {"matchingRowCount": str(len(rows))} if footer is None else footer
     return [{"header": header}, *({"row": each} for each in rows), {"footer": end}]
 
 
@@ -186,7 +186,7 @@ STOPPED = [*stream(*ROWS)[:-1], {"error": {"code": 500, "message": "stopped", "s
         ({}, "no header, rows and footer"),
         ([{"row": ROWS[0]}, {"footer": {}}], "no header, rows and footer"),
         ([*stream(*ROWS), {}], "no header, rows and footer"),
-        ([{"header": HEADER}, {"rows": ROWS}, {"footer": {}}], "something else than rows"),
+        ([{"header": HEADER}, {"rows": ROWS}, {"footer": {}}], "no header, rows and footer"),
         ([{"header": HEADER}, *stream(*ROWS)], "something else than rows"),
         (stream(*ROWS)[:-1], "could not be read as a whole in 3 attempts: the stream ended without a footer"),
         (stream(*ROWS)[:1], "the stream ended without a footer"),
@@ -200,14 +200,16 @@ STOPPED = [*stream(*ROWS)[:-1], {"error": {"code": 500, "message": "stopped", "s
         ([{"error": "no"}], "the partner's side failed (HTTP 200 with code 500)"),
         (stream(header={}), "the header {}"),
         (stream(header=None), "the header None"),
-        (stream(header={**HEADER, "localizationSettings": {}}), "the header"),
+        (stream(header={**HEADER, "localizationSettings": "EUR"}), "the header"),
         (stream(header={**HEADER, "dateRange": WRONG_EDGE}), "the header"),
         (stream(header={**HEADER, "reportingTimeZone": "Mars/Base"}), "'Mars/Base' is not a time zone"),
         (stream(footer={"warnings": ["late"]}), "the footer"),
+        (stream(footer={"matchingRowCount": "many"}), "the footer"),
+        (stream(ROWS[0], *ROWS), "in 3 attempts: the same row came twice"),
         (stream(OTHER_DAY), "a row of another day"),
         (stream(NO_APP), "no APP in the row"),
         (stream({"metricValues": {}}), "the row"),
-        (stream({**ROWS[0], "metric_values": {}}), "the row"),
+        (stream({"dimensionValues": ROWS[0]["dimensionValues"], "metric_values": {}}), "the row"),
         (stream(changed(ESTIMATED_EARNINGS={"microsValue": "1.5"})), "ESTIMATED_EARNINGS is 1.5"),
         (stream(changed(ESTIMATED_EARNINGS={"microsValue": "many"})), "'many' is not an amount"),
         (stream(changed(ESTIMATED_EARNINGS={"doubleValue": 1.5})), "ESTIMATED_EARNINGS is {'doubleValue'"),
@@ -226,7 +228,37 @@ def test_a_stream_that_broke_off_once_is_asked_for_again(server: FakeServer, tmp
     assert len(ask(server, tmp_path, lambda _: reports.pop(0)).rows) == 4
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        [{**part, "etag": None} for part in stream(*ROWS)],
+        stream(*({**each, "segments": [{}]} for each in ROWS)),
+        stream(*ROWS, footer={"matchingRowCount": None, "warnings": None, "source": "x"}),
+    ],
+)
+def test_what_else_the_stream_says_does_not_matter(server: FakeServer, tmp_path: Path, report: Any) -> None:
+    batch = ask(server, tmp_path, report)
+    assert (len(batch.rows), batch.warnings) == (4, ())
+
+
 # --- warnings and long reports ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"currencyCode": ""}])
+def test_amounts_of_no_currency_are_in_the_configured_one(server: FakeServer, tmp_path: Path, settings: Any) -> None:
+    header = {**HEADER, "localizationSettings": settings}
+    batch = ask(server, tmp_path, stream(*ROWS, header=header), currency="GBP")
+    assert {row.currency for row in batch.rows if isinstance(row, RevenueRow)} == {"GBP"}
+    assert batch.warnings == (
+        "AdMob does not say what its amounts are in: taken as GBP. "
+        "Set partners.admob.currency if the account has another one.",
+    )
+
+
+def test_fewer_rows_than_the_footer_speaks_of_are_told(server: FakeServer, tmp_path: Path) -> None:
+    batch = ask(server, tmp_path, stream(*ROWS, footer={"matchingRowCount": 9}))
+    assert len(batch.rows) == 4
+    assert batch.warnings == ("AdMob sent 4 rows where its footer speaks of 9.",)
 
 
 def test_warnings_and_missing_earnings_are_handed_on(server: FakeServer, tmp_path: Path) -> None:
