@@ -143,7 +143,7 @@ class AppLovinMax(Connector):
             raise self.shape_error(day, f"{error} in the file of {app.app_id} on {app.platform}") from None
 
     def _file_url(self, app: App, day: date, of_impressions: bool, http: PartnerHttp) -> str | None:
-        """Where the file is; None where there is none, which is told as HTTP 404 with a text that says so."""
+        """Where the file is; None where there is none, which is told as 404 with a text that says so."""
         params = {
             "api_key": self.account.credentials["api_key"],
             "date": day.isoformat(),
@@ -152,21 +152,19 @@ class AppLovinMax(Connector):
             "aggregated": "false" if of_impressions else "true",
         }
         answer = http.get("max/userAdRevenueReport", params=params, expect=(200, *REFUSALS_TO_LOOK_AT))
-        if answer.status == 404 and _NO_APP.search(answer.excerpt):
+        body = answer.json() if answer.status == 200 else None
+        reply: Mapping[str, Any] = body if isinstance(body, dict) else {}
+        status = _whole_number(reply.get("status", reply.get("code", answer.status)))
+        if status == 404 and _NO_APP.search(answer.excerpt):
             http.warn(f"AppLovin has no app {app.app_id} on {app.platform}: check options.apps if it should have.")
             return None
-        if answer.status == 404 and _NO_DATA.search(answer.excerpt):
+        if status == 404 and _NO_DATA.search(answer.excerpt):
             return None
-        if answer.status != 200:
-            raise or_beyond_reach_back(self, http.refusal(answer), answer, day)
-        reply = answer.json()
-        status = reply.get("status", reply.get("code", 200)) if isinstance(reply, dict) else 200
-        if status not in (200, "200"):
-            raise or_beyond_reach_back(self, http.refusal(answer, _whole_number(status)), answer, day)
+        if status != 200:
+            raise or_beyond_reach_back(self, http.refusal(answer, status), answer, day)
         return self._url_in(reply, app, day, http)
 
-    def _url_in(self, reply: Any, app: App, day: date, http: PartnerHttp) -> str:
-        urls = reply if isinstance(reply, dict) else {}
+    def _url_in(self, urls: Mapping[str, Any], app: App, day: date, http: PartnerHttp) -> str:
         url = urls.get("ad_revenue_report_url")
         if not url and urls.get("url"):
             url = urls["url"]

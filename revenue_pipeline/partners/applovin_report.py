@@ -57,8 +57,8 @@ class AppLovinReport:
             if pages and page == pages[-1]:
                 raise IncompleteError("the partner sent the same page twice")
             keys = {tuple(row[column] for column in self.dimensions) for row in page}
-            if keys & seen:
-                raise IncompleteError("the same row came on two pages")
+            if keys & seen or len(keys) < len(page):
+                raise IncompleteError("the same row came twice")
             seen |= keys
             pages.append(page)
 
@@ -94,6 +94,8 @@ class AppLovinReport:
         code = count(report["code"])
         if code != 200:
             raise self.http.refusal(answer, code)
+        if report.get("results", ()) is None and count(report.get("count")) == 0:
+            return {**report, "results": []}
         if not isinstance(report.get("results"), list):
             raise self.connector.shape_error(self.day, f"no list of `results` in {answer.excerpt!r}")
         return report

@@ -119,6 +119,8 @@ def test_a_day_of_the_empty_grain(server: FakeServer, tmp_path: Path) -> None:
 def test_an_empty_day_is_an_empty_batch(server: FakeServer, tmp_path: Path) -> None:
     server.answer = FakeMax([])
     assert ask(server, tmp_path).rows == ()
+    server.replies, server.answer = [Reply({"code": 200, "count": 0, "results": None})], server._next_reply
+    assert ask(server, tmp_path).rows == ()
 
 
 def test_numbers_are_taken_as_exactly_as_strings(server: FakeServer, tmp_path: Path) -> None:
@@ -179,7 +181,7 @@ def test_a_report_that_never_stands_still_is_an_error(server: FakeServer, tmp_pa
 
     server.answer = moving
     error = refused(server, tmp_path)
-    assert "could not be read as a whole in 3 attempts: the same row came on two pages" in error.cause
+    assert "could not be read as a whole in 3 attempts: the same row came twice" in error.cause
     assert len(server.requests) == 6
 
 
@@ -205,6 +207,11 @@ def test_a_count_that_fits_neither_the_page_nor_the_report(
         assert len(ask(server, tmp_path).rows) == 4
     else:
         assert "`count` speaks of" in refused(server, tmp_path).cause
+
+
+def test_a_row_that_came_twice_on_one_page_is_an_error(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeMax([*REPORT, REPORT[0]], page_cap=10)
+    assert "in 3 attempts: the same row came twice" in refused(server, tmp_path).cause
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -257,6 +264,8 @@ def test_a_row_that_is_not_as_asked_for(
         (Reply({"code": "401", "results": []}), "the partner refused the credentials (HTTP 200 with code 401)"),
         (Reply({"results": []}), "no `code`"),
         (Reply({"code": 200, "count": 0}), "no list of `results`"),
+        (Reply({"code": 200, "results": None}), "no list of `results`"),
+        (Reply({"code": 200, "count": 2, "results": None}), "no list of `results`"),
         (Reply({"code": 200, "results": {}}), "no list of `results`"),
         (Reply({"code": 200, "results": [["day"]]}), "a row without `day`"),
         (Reply([]), "no `code`"),
@@ -481,6 +490,7 @@ def test_a_storage_that_refuses_fails_the_day_and_shows_no_signature(
     assert SIGNATURE not in str(error)
 
 
+@pytest.mark.parametrize("status", [404, 200])
 @pytest.mark.parametrize(
     ("text", "warns"),
     [
@@ -490,10 +500,11 @@ def test_a_storage_that_refuses_fails_the_day_and_shows_no_signature(
     ],
 )
 def test_404_with_such_a_text_is_an_app_without_revenue(
-    server: FakeServer, other_server: FakeServer, tmp_path: Path, text: str, warns: bool
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, text: str, warns: bool, status: int
 ) -> None:
     users = FakeUsers(other_server)
-    server.answer = lambda request: Reply(text, status=404) if request.query["platform"] == "ios" else users(request)
+    refusal = Reply(text, status=404) if status == 404 else Reply({"status": "404", "message": text})
+    server.answer = lambda request: refusal if request.query["platform"] == "ios" else users(request)
     batch = ask_users(server, tmp_path, apps=[IOS, ANDROID])
     assert len(batch.rows) == 3
     assert bool(batch.warnings) == warns
