@@ -161,13 +161,16 @@ class LevelPlay(Connector):
         if answer.status == 204:
             return [], None
         reply = answer.json()
-        rows = reply.get(_ROWS) if isinstance(reply, dict) else reply
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self.shape_error(session.day, f"neither a list of rows nor one under `{_ROWS}` in {answer.excerpt!r}")
+        rows = reply.get(_ROWS, ()) if isinstance(reply, dict) else reply
         try:
-            return rows, count(reply.get("totalResults")) if isinstance(reply, dict) else None
+            total = count(reply.get("totalResults")) if isinstance(reply, dict) else None
         except ValueError as error:
             raise self.shape_error(session.day, f"{error} in `totalResults`") from None
+        if rows is None and total == 0:
+            rows = []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self.shape_error(session.day, f"neither a list of rows nor one under `{_ROWS}` in {answer.excerpt!r}")
+        return rows, total
 
     @property
     def _breakdowns(self) -> tuple[str, ...]:

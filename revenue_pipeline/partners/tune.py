@@ -72,6 +72,7 @@ class Tune(Connector):
     gives = (ConversionRow,)
     Options = TuneOptions
     options: TuneOptions
+    import_window_days = 30
     reach_back_days = 762
     concurrent_days = 4
     rate_limit = RateLimit(50, 10)
@@ -155,17 +156,19 @@ class Tune(Connector):
         if options.hour_offset:
             params["hour_offset"] = options.hour_offset
         answer = http.get(self.address, params=params, true_status=_true_status)
-        data = _response(answer).get("data")
+        data = _response(answer).get("data", False)
         if isinstance(data, dict):
             return data
-        if data:
+        if data not in ([], "", None):  # PHP writes an empty map as an empty list
             raise self.shape_error(day, f"no `data` in {answer.excerpt!r}")
-        return {"data": []}  # PHP writes an empty map as an empty list
+        return {"data": []}
 
     def _page_rows(self, page: _Row, day: date) -> list[_Row]:
         """The rows of a page, which are a list, or a map by id; what is empty is a list in any case."""
         rows = page.get("data", page)
         found = list(rows.values()) if isinstance(rows, dict) else rows
+        if found is None and self._number(page, "count", day) == 0:
+            return []
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise self.shape_error(day, f"no conversions in a page with {', '.join(map(str, page)) or 'nothing'} in it")
         return found

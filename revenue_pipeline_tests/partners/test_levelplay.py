@@ -158,6 +158,8 @@ def test_keys_that_hold_an_id_beside_a_name_are_taken(server: FakeServer, tmp_pa
 
 def test_no_content_is_an_empty_day(server: FakeServer, tmp_path: Path) -> None:
     assert ask(server, tmp_path, FakeLevelPlay([], report=lambda _: Reply(status=204))).rows == ()
+    nothing = {"data": None, "totalResults": 0}
+    assert ask(server, tmp_path, FakeLevelPlay([], report=lambda _: nothing)).rows == ()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,9 @@ def test_no_content_is_an_empty_day(server: FakeServer, tmp_path: Path) -> None:
         ({"data": ["row"], "totalResults": 1}, "neither a list of rows nor one under `data`"),
         ({"error": "Internal error"}, "neither a list of rows nor one under `data`"),
         ({}, "neither a list of rows nor one under `data`"),
+        ({"data": None}, "neither a list of rows nor one under `data`"),
+        ({"data": None, "totalResults": 3}, "neither a list of rows nor one under `data`"),
+        ({"totalResults": 0}, "neither a list of rows nor one under `data`"),
         ({"data": [], "totalResults": "many"}, "'many' is not an amount of money in `totalResults`"),
         ({"data": [], "totalResults": 3}, "0 rows came where `totalResults` speaks of 3"),
         ("<html>busy</html>", "not JSON"),

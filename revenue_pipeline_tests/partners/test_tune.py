@@ -244,7 +244,7 @@ def test_an_empty_day_is_an_empty_batch(server: FakeServer, tmp_path: Path, page
     assert ask(server, tmp_path).rows == ()
 
 
-@pytest.mark.parametrize("data", [[], ""])
+@pytest.mark.parametrize("data", [[], "", None, {"page": "1", "count": "0", "pageCount": None, "data": None}])
 def test_nothing_at_all_in_a_good_answer_is_an_empty_day(server: FakeServer, tmp_path: Path, data: Any) -> None:
     server.replies = [Reply(envelope(data))]
     assert ask(server, tmp_path).rows == ()
@@ -353,6 +353,10 @@ def test_an_overloaded_server_is_asked_again(server: FakeServer, tmp_path: Path,
         ({"rows": []}, "the partner refused the request"),
         ({"response": {"data": []}}, "the partner refused the request"),
         (envelope([1]), "no `data`"),
+        (envelope(False), "no `data`"),
+        ({"response": {"status": 1, "errors": []}}, "no `data`"),
+        (envelope({"page": "1", "count": None, "data": None}), "no conversions in a page"),
+        (envelope({"page": "1", "count": 2, "pageCount": 1, "data": None}), "no conversions in a page"),
         (envelope({"page": "1", "data": "none"}), "no conversions in a page"),
         (envelope({"page": "1", "pageCount": "many", "data": []}), "'many' is not an amount"),
         (envelope({"page": "1", "data": [{"Conversion": {}}]}), "a conversion without `Stat.tune_event_id`"),
