@@ -78,6 +78,7 @@ class Everflow(Connector):
     gives = (ConversionRow,)
     Options = EverflowOptions
     options: EverflowOptions
+    import_window_days = 30
     reach_back_days = 365
     concurrent_days = 4
     rate_limit = _RATE_LIMITS["affiliate"]
@@ -146,6 +147,11 @@ class Everflow(Connector):
             raise self.shape_error(day, f"{error} in `paging`") from None
         if total is None:
             raise self.shape_error(day, f"no `total_count` in {answer.excerpt!r}")
+        if body.get("incomplete_results"):
+            raise PartnerError(
+                f"{self.subject(day)}: the partner has more conversions than it gives, and says so.",
+                f"Export the day at the partner and land it as files: <landing>/conversions/date={day}/.",
+            )
         if page not in (None, number):
             raise IncompleteError(f"page {page} came where page {number} was asked for")
         return found, total

@@ -58,6 +58,7 @@ class Impact(Connector):
     gives = (ConversionRow,)
     Options = ImpactOptions
     options: ImpactOptions
+    import_window_days = 30
     reach_back_days = 3 * 365
     concurrent_days = 3
     rate_limit = RateLimit(1_000, 3_600)
@@ -150,9 +151,10 @@ class Impact(Connector):
 
     def _absolute(self, uri: str, day: date) -> str:
         """The whole address of a next page, which is given without its host; never that of another host."""
-        if urlsplit(uri).netloc not in ("", urlsplit(self.address).netloc):
+        named, ours = urlsplit(uri)[:2], urlsplit(self.address)[:2]  # scheme and host
+        if named not in (("", ""), ours):
             raise self.shape_error(day, "a `@nextpageuri` at another host")
-        return uri if urlsplit(uri).netloc else f"{self.address.rstrip('/')}/{uri.lstrip('/')}"
+        return uri if named == ours else f"{self.address.rstrip('/')}/{uri.lstrip('/')}"
 
     @property
     def _sid(self) -> str:

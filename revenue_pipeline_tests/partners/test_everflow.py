@@ -257,6 +257,10 @@ def test_what_passes_is_tried_again(server: FakeServer, tmp_path: Path, status: 
         ({"conversions": {"id": 1}, "paging": {"total_count": 1}}, "no `conversions` with their `paging`"),
         ({"conversions": [7], "paging": {"total_count": 1}}, "a conversion that is none"),
         ({"conversions": [], "paging": {}}, "no `total_count`"),
+        (
+            {"conversions": [record(1)], "paging": {"total_count": 1}, "incomplete_results": True},
+            "more conversions than it gives",
+        ),
         ({"conversions": [], "paging": {"total_count": "many"}}, "in `paging`"),
         ({"conversions": [record(1, revenue="")], "paging": {"total_count": 1}}, "is not an amount of money"),
         ({"conversions": [record(1, revenue=None)], "paging": {"total_count": 1}}, "is not an amount of money"),

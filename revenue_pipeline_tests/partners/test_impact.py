@@ -241,6 +241,8 @@ def test_credentials_never_go_to_another_host(server: FakeServer, other_server: 
     server.replies = [page([action(1)], f"{other_server.url}/Mediapartners/x/Actions?Page=2")]
     assert "a `@nextpageuri` at another host" in refused(server, tmp_path).cause
     assert other_server.requests == []
+    server.replies = [page([action(1)], f"{server.url}/Mediapartners/x/Actions?Page=2".replace("http:", "https:"))]
+    assert "a `@nextpageuri` at another host" in refused(server, tmp_path).cause  # nor over another protocol
 
 
 def test_changes_are_asked_for_by_update_and_by_locking_date_in_windows_of_45_days(
