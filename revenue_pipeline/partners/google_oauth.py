@@ -22,13 +22,19 @@ def authorization(account: Account, http: PartnerHttp, token_url: str = TOKEN_UR
     form = {name: account.credentials[name] for name in CREDENTIALS}
     # 400 is how Google refuses a refresh token that has expired or was revoked.
     answer = http.post(token_url, data={"grant_type": "refresh_token", **form}, expect=(200, 400, 401), private=True)
-    reply = answer.json()
+    try:
+        reply = answer.json()
+    except PartnerError:
+        if answer.status == 200:
+            raise
+        reply = {}  # a refusal in other words is a refusal
     if not isinstance(reply, dict):
         reply = {}
     if answer.status != 200:
+        told = ": ".join(str(reply[name]) for name in ("error", "error_description") if reply.get(name))
         variables = " and ".join(account.credential_variables.get(name, name) for name in CREDENTIALS)
         raise PartnerError(
-            f"{http.subject}: Google refused the credentials ({reply.get('error')}: {reply.get('error_description')}).",
+            f"{http.subject}: Google refused the credentials ({told or f'HTTP {answer.status}'}).",
             f"Give consent anew if it was withdrawn or has expired, and check the environment variables {variables}.",
         )
     token = reply.get("access_token")

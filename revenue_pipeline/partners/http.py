@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _EXCERPT = 300  # characters of an answer that an error shows
 _SHORTEST_SIGNATURE, _SURELY_A_SIGNATURE = 8, 20  # characters; hiding ordinary values would spoil what people read
 _LOGGERS = ("urllib3", "requests", __name__)
+_EXPIRED = (401, 403)  # how the hosts of files refuse an address that was signed too long ago
 _GZIP = b"\x1f\x8b"
 _GZIP_FORMAT, _RAW_DEFLATE = 31, -15  # zlib's window bits for each
 
@@ -222,7 +223,7 @@ class PartnerHttp:
         """GET a file by the signed address that the partner gave for it.
 
         Credentials are not sent, and PartnerError is raised for an address that holds one; the signature is scrubbed
-        from then on. Otherwise as `get`.
+        from then on. Otherwise as `get`, but a refusal says nothing of the credentials: the address has expired.
         """
         if not re.match("https?://", url):
             raise PartnerError(
@@ -232,7 +233,16 @@ class PartnerHttp:
         self._hide_signature(url)
         if self._session.should_strip_auth(self._base_url, url):  # type: ignore[no-untyped-call]
             self._session.refuse_to_carry(url)
-        return self._ask("GET", url, expect, None, False)
+        answer = self._ask(
+            "GET", url, expect, lambda answer: 200 if answer.status in _EXPIRED else answer.status, False
+        )
+        if answer.status in _EXPIRED:
+            raise PartnerError(
+                f"{self.subject}: the address that the partner gave for a file was refused (HTTP {answer.status}): "
+                f"{answer.excerpt!r}.",
+                "Run the day again: the partner gives a new address each time.",
+            )
+        return answer
 
     def refusal(self, answer: Answer, status: int | None = None) -> PartnerError:
         """What to raise for an answer that is not the report. `status`: the body's own code, where it has one."""

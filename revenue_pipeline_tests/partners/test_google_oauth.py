@@ -63,6 +63,14 @@ def test_a_withdrawn_consent_names_the_credentials(server: FakeServer, tmp_path:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("body", ["Unauthorized", [], {}])
+def test_a_refusal_in_other_words_names_the_credentials_too(server: FakeServer, tmp_path: Path, body: object) -> None:
+    server.replies = [Reply(body, status=401)]
+    with pytest.raises(PartnerError, match=r"Google refused the credentials \(HTTP 401\)\..* G_REFRESH") as caught:
+        authorization(google_account(server), session(server, tmp_path), f"{server.url}/token")
+    assert "None" not in str(caught.value)
+
+
 @pytest.mark.parametrize("body", [{"token_type": "Bearer"}, [], {"access_token": ""}])
 def test_an_answer_without_a_token_is_an_error(server: FakeServer, tmp_path: Path, body: object) -> None:
     server.replies = [Reply(body)]

@@ -351,6 +351,17 @@ def test_a_file_is_got_without_credentials_and_its_signature_is_shown_nowhere(
     assert said.count("X-Amz-Signature") == 2
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_address_that_has_expired_is_no_matter_of_credentials(server: FakeServer, status: int) -> None:
+    server.replies = [Reply("<Message>Request has expired</Message>", status=status)]
+    with pytest.raises(PartnerError) as caught:
+        session(server.url).download(f"{server.url}/file.csv")
+    assert f"for a file was refused (HTTP {status}): '<Message>Request has expired</Message>'" in caught.value.cause
+    assert caught.value.remedy.startswith("Run the day again")
+    assert "API_KEY" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
 def test_an_address_that_would_pass_the_credentials_on_is_refused(server: FakeServer, other_server: FakeServer) -> None:
     http = session(server.url)
     with pytest.raises(PartnerError, match=r"points to another host, .*key=\*\*\*"):

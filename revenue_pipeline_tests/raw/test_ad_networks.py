@@ -312,7 +312,7 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
     (MAX_USERS, {"name": "window_refused"}, "only the last 45 days"),
     (MAX_USERS, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
     (MAX_USERS, {"name": "not_found", "path": "/files/"}, "the partner refused the request (HTTP 404)"),
-    (MAX_USERS, {"name": "unauthorized", "path": "/files/", "value": 403}, "refused the credentials (HTTP 403)"),
+    (MAX_USERS, {"name": "unauthorized", "path": "/files/", "value": 403}, "a file was refused (HTTP 403)"),
     (MAX_USERS, {"name": "not_json", "path": "/files/"}, "no column ad_unit_id"),
     (MAX_USERS, {"name": "truncated", "path": "/files/"}, "the answer broke off"),
     (MAX_USERS, {"name": "cut_file"}, "values under 7 headings"),
