@@ -129,7 +129,7 @@ class Connector(ABC):
     Options: ClassVar[type[ConnectorOptions]] = ConnectorOptions  # what `options:` may hold
     timezone: ClassVar[str] = "UTC"  # default of the account's
     currency: ClassVar[str] = "USD"  # default of the account's; empty for the reporting currency
-    import_window_days: ClassVar[int] = 3  # for how long the vendor changes a day; the settings decide
+    import_window_days: ClassVar[int] = 3  # to document what to set, and no default: the settings alone decide
     reach_back_days: ClassVar[int | None] = None  # how old a day may be; None: no known limit
     user_level_reach_back_days: ClassVar[int | None] = None  # of user-level revenue, where it differs
     concurrent_days: ClassVar[int] = 1  # how many days may be asked for at once

@@ -249,9 +249,10 @@ def test_amounts_of_no_currency_are_in_the_configured_one(server: FakeServer, tm
     header = {**HEADER, "localizationSettings": settings}
     batch = ask(server, tmp_path, stream(*ROWS, header=header), currency="GBP")
     assert {row.currency for row in batch.rows if isinstance(row, RevenueRow)} == {"GBP"}
-    assert batch.warnings == (
+    (warning,) = batch.warnings
+    assert warning == (
         "AdMob does not say what its amounts are in: taken as GBP. "
-        "Set partners.admob.currency if the account has another one.",
+        "Set partners.admob.currency if the account has another one."
     )
 
 
