@@ -14,13 +14,16 @@ from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
 from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.run_day import RunDay
-from revenue_pipeline.schedules import landing_sensor, probe_schedule, refresh_schedule
+from revenue_pipeline.schedules import landing_sensor, page_schedule, probe_schedule, refresh_schedule
 from revenue_pipeline.settings import Settings, load_settings
 from revenue_pipeline.settings_tables import SETTINGS_TABLES, attach_settings_tables
 from revenue_pipeline.sql_asset import OWNERS, sql_assets
 from revenue_pipeline.warehouse import WRITTEN_DAYS, Warehouse
 
 JOB = "revenue"
+REFRESH_JOB = "refresh"
+PAGE_JOB = "page"
+PAGE = dg.AssetKey(["published", "page"])
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
@@ -58,17 +61,24 @@ def build_defs(
     ]
     # One process a run: the writer's lock lets one step write at a time anyway, and a process costs seconds.
     executor = dg.in_process_executor
-    job = dg.define_asset_job(
-        JOB,
-        selection=dg.AssetSelection.all(),
-        executor_def=executor,
-        description="The whole graph over the days of the run.",
-    )
+    everything, page = dg.AssetSelection.all(), dg.AssetSelection.assets(PAGE)
+    jobs = [
+        dg.define_asset_job(JOB, everything, description="The whole graph over the days of the run."),
+        # What looks at all users of a year has no place in what runs three times a day.
+        dg.define_asset_job(
+            REFRESH_JOB, everything - page, description="The graph over the days of the run, without the page."
+        ),
+        dg.define_asset_job(PAGE_JOB, page, description="The page of reports alone."),
+    ]
     return dg.Definitions(
         assets=assets,
-        jobs=[job],
-        schedules=[refresh_schedule(JOB, settings), probe_schedule(JOB, settings)],
-        sensors=[landing_sensor(JOB, settings)],
+        jobs=jobs,
+        schedules=[
+            refresh_schedule(REFRESH_JOB, settings),
+            page_schedule(PAGE_JOB, settings),
+            probe_schedule(REFRESH_JOB, settings),
+        ],
+        sensors=[landing_sensor(REFRESH_JOB, settings)],
         resources={
             "warehouse": open_warehouse(settings),
             "run_day": RunDay(timezone=settings.reporting.timezone),
@@ -112,7 +122,7 @@ def page_asset(settings: Settings) -> dg.AssetsDefinition:
     path = PublishedCopy(settings.storage.warehouse).path.with_name("reports.html")
 
     @dg.asset(
-        key=["published", "page"],
+        key=PAGE,
         deps=[dg.AssetKey(["published", "reports"])],
         description=f"The page that people open in a browser, `{path.name}`: cohorts, charts and the last days.",
         group_name="reports",

@@ -109,13 +109,17 @@ class PublishedCopy:
         _write_aside(manifest_path, json.dumps(vars(manifest), indent=0))
         return len({(row[0], row[1]) for row in changed})
 
-    def read(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """Ask the copy; FileNotFoundError where nothing was published yet."""
+    def open(self) -> duckdb.DuckDBPyConnection:
+        """Open the copy: one state of it, whatever is published meanwhile; FileNotFoundError where nothing ever was."""
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path}: nothing is published yet: run the graph first")
         connection = duckdb.connect(str(self.path), read_only=True)
         connection.execute("SET TimeZone = 'UTC'")
-        return connection.sql(query, params=parameters or {})
+        return connection
+
+    def read(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """Ask the copy one question; FileNotFoundError where nothing was published yet."""
+        return self.open().sql(query, params=parameters or {})
 
     def _write_days(
         self, connection: duckdb.DuckDBPyConnection, table: Table, days: Sequence[str]

@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from revenue_pipeline.definitions import JOB, build_defs
+from revenue_pipeline.definitions import JOB, REFRESH_JOB, build_defs
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.schedules import run_config, run_tags
 from revenue_pipeline.settings import Settings
@@ -46,7 +46,8 @@ def run_graph(
         window: the days.
         as_of: the day the run believes it is; today when None.
         selection: an asset selection, such as `core.* or +reports/rpm`; everything when None.
-        only_open_days: ask partners only for days whose import window is still open.
+        only_open_days: do what a refresh does: ask partners only for days whose import window is still open, and leave
+            the page of reports to its own schedule.
         instance: where the run is recorded; nowhere when None.
         on_event: is told of every event of the run as it happens.
 
@@ -59,7 +60,7 @@ def run_graph(
     as_of = as_of or today
     last_day = window.last if window.last > today else None
     definitions = build_defs(settings, last_day)
-    job = definitions.resolve_job_def(JOB)
+    job = definitions.resolve_job_def(REFRESH_JOB if only_open_days else JOB)
     chosen = None
     if selection is not None:
         graph = definitions.resolve_asset_graph()

@@ -24,6 +24,7 @@ from revenue_pipeline.settings import Settings
 # Early, after lunch and late: three times a day, and never on the hour, when everybody's jobs start.
 REFRESH_CRON = "17 5,13,21 * * *"
 # After the refresh of the morning, which settles the days that have closed.
+PAGE_CRON = "47 5 * * *"
 PROBE_CRON = "47 6 * * *"
 PROBED_AGES = (8, 15)
 SECONDS_BETWEEN_LOOKS = 300
@@ -127,6 +128,23 @@ def refresh_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition
         ]
 
     return refresh
+
+
+def page_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:
+    """Make the schedule that writes the page of reports once a day: it costs what history holds."""
+
+    @dg.schedule(
+        job_name=job_name,
+        cron_schedule=PAGE_CRON,
+        execution_timezone=settings.reporting.timezone,
+        name="write_page",
+        description="Writes the page of reports anew from the published copy.",
+    )
+    def write(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        as_of = context.scheduled_execution_time.astimezone(ZoneInfo(settings.reporting.timezone)).date()
+        return dg.RunRequest(run_config=run_config(settings, as_of, only_open_days=False))
+
+    return write
 
 
 def probe_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:

@@ -88,6 +88,24 @@ def test_the_schedule_asks_for_one_run_of_the_window_as_of_its_tick(make_setting
     assert (day["as_of_date"], day["only_open_days"]) == ("2026-11-20", True)
 
 
+def test_the_page_has_a_schedule_of_its_own_and_a_refresh_leaves_it(
+    make_settings: MakeSettings, land_csv: Land
+) -> None:
+    settings = make_settings()
+    page = settings.storage.warehouse.with_name("reports.html")
+    land_csv("events", "2026-11-05", [impression("1", "2026-11-05", revenue="0.01")])
+    day = date(2026, 11, 5)
+    assert run_graph(settings, Window.of_day(day), as_of=day, only_open_days=True).failures == []
+    assert not page.exists()
+
+    definitions = build_defs(settings)
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 5, 5, 47, tzinfo=timezone.utc))
+    (request,) = definitions.resolve_schedule_def("write_page").evaluate_tick(context).run_requests
+    assert definitions.resolve_job_def("page").execute_in_process(run_config=request.run_config).success
+
+    assert "As of 2026-11-05" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("as_of", "days"),
     [

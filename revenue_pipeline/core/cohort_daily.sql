@@ -11,65 +11,6 @@ WITH members AS (
     WHERE cohort_date >= $start_date - $max_days AND cohort_date < $end_date
 ),
 
--- An event named `all` has no rows of its own: they could not be told from those that count any event.
-user_days AS (
-    SELECT event_date, user_id, revenue_event, sum(revenue) AS revenue, sum(events) AS events
-    FROM core.user_revenue_daily
-    WHERE
-        event_date >= $start_date - $max_days AND event_date < $end_date
-        AND user_id IS NOT NULL AND revenue_event <> 'all'
-    GROUP BY event_date, user_id, revenue_event
-    UNION ALL
-    SELECT event_date, user_id, 'all' AS revenue_event, sum(revenue) AS revenue, sum(events) AS events
-    FROM core.user_revenue_daily
-    WHERE event_date >= $start_date - $max_days AND event_date < $end_date AND user_id IS NOT NULL
-    GROUP BY event_date, user_id
-),
-
-member_days AS (
-    SELECT
-        members.cohort_date, members.start_event, members.user_id, members.app_id, members.platform, members.country,
-        members.channel, members.campaign_id,
-        user_days.event_date, user_days.revenue_event, user_days.revenue, user_days.events
-    FROM user_days
-    JOIN members
-        ON members.user_id = user_days.user_id
-        AND members.cohort_date <= user_days.event_date
-        AND members.cohort_date >= user_days.event_date - $max_days
-),
-
-first_paid_days AS (
-    SELECT
-        cohort_date, start_event, user_id, revenue_event, app_id, platform, country, channel, campaign_id,
-        min(event_date) AS event_date
-    FROM member_days
-    GROUP BY
-        cohort_date, start_event, user_id, revenue_event, app_id, platform, country, channel, campaign_id
-),
-
--- One row a day on which a cohort earned; grouping matches NULL dimensions with NULL ones, on every engine.
-facts AS (
-    SELECT
-        cohort_date, start_event, revenue_event, app_id, platform, country, channel, campaign_id, event_date,
-        sum(revenue) AS revenue,
-        sum(events) AS events,
-        sum(active_users) AS active_users,
-        sum(new_payers) AS new_payers
-    FROM (
-        SELECT
-            cohort_date, start_event, revenue_event, app_id, platform, country, channel, campaign_id, event_date,
-            revenue, events, 1 AS active_users, 0 AS new_payers
-        FROM member_days
-        UNION ALL
-        SELECT
-            cohort_date, start_event, revenue_event, app_id, platform, country, channel, campaign_id, event_date,
-            0 AS revenue, 0 AS events, 0 AS active_users, 1 AS new_payers
-        FROM first_paid_days
-    ) AS sides
-    GROUP BY
-        cohort_date, start_event, revenue_event, app_id, platform, country, channel, campaign_id, event_date
-),
-
 -- A number stands for the cohort's seven columns from here on: rows are many, and numbers are never NULL.
 cohorts AS (
     SELECT
@@ -94,19 +35,96 @@ cohorts AS (
     GROUP BY cohort_date, start_event, app_id, platform, country, channel, campaign_id
 ),
 
+numbered_members AS (
+    SELECT
+        members.user_id, members.cohort_date, cohorts.cohort_number,
+        row_number() OVER (ORDER BY cohorts.cohort_number) AS member_number
+    FROM members
+    JOIN cohorts
+        ON cohorts.cohort_date = members.cohort_date
+        AND cohorts.start_event = members.start_event
+        AND cohorts.app_id IS NOT DISTINCT FROM members.app_id
+        AND cohorts.platform IS NOT DISTINCT FROM members.platform
+        AND cohorts.country IS NOT DISTINCT FROM members.country
+        AND cohorts.channel IS NOT DISTINCT FROM members.channel
+        AND cohorts.campaign_id IS NOT DISTINCT FROM members.campaign_id
+),
+
+-- Looked at twice instead of kept: the second look is at the days of the run alone.
+member_days AS NOT MATERIALIZED (
+    SELECT
+        members.cohort_number, members.member_number,
+        earned.event_date, earned.revenue_event, earned.revenue, earned.events
+    FROM core.user_revenue_daily AS earned
+    JOIN numbered_members AS members
+        ON members.user_id = earned.user_id
+        AND members.cohort_date <= earned.event_date
+        AND members.cohort_date >= earned.event_date - $max_days
+    WHERE earned.event_date >= $start_date - $max_days AND earned.event_date < $end_date
+),
+
+-- When each member first paid, and what they had brought before the first day of the run.
+lives AS (
+    SELECT
+        cohort_number, member_number, revenue_event,
+        min(event_date) AS first_day,
+        sum(CASE WHEN event_date < $start_date THEN revenue ELSE 0 END) AS revenue_before,
+        sum(CASE WHEN event_date < $start_date THEN events ELSE 0 END) AS events_before
+    FROM member_days
+    GROUP BY cohort_number, member_number, revenue_event
+),
+
+-- An event named `all` has no rows of its own: they could not be told from those that count any event.
+lives_by_event AS (
+    SELECT cohort_number, revenue_event, first_day, revenue_before, events_before
+    FROM lives
+    WHERE revenue_event <> 'all'
+    UNION ALL
+    SELECT
+        cohort_number, 'all' AS revenue_event, min(first_day) AS first_day,
+        sum(revenue_before) AS revenue_before, sum(events_before) AS events_before
+    FROM lives
+    GROUP BY cohort_number, member_number
+),
+
+active_days AS (
+    SELECT
+        cohort_number, member_number, revenue_event, event_date, sum(revenue) AS revenue, sum(events) AS events
+    FROM member_days
+    WHERE event_date >= $start_date
+    GROUP BY cohort_number, member_number, revenue_event, event_date
+),
+
+active_days_by_event AS (
+    SELECT cohort_number, revenue_event, event_date, revenue, events
+    FROM active_days
+    WHERE revenue_event <> 'all'
+    UNION ALL
+    SELECT
+        cohort_number, 'all' AS revenue_event, event_date, sum(revenue) AS revenue, sum(events) AS events
+    FROM active_days
+    GROUP BY cohort_number, member_number, event_date
+),
+
 earnings AS (
     SELECT
-        cohorts.cohort_number, facts.revenue_event, facts.event_date,
-        facts.revenue, facts.events, facts.active_users, facts.new_payers
-    FROM facts
-    JOIN cohorts
-        ON cohorts.cohort_date = facts.cohort_date
-        AND cohorts.start_event = facts.start_event
-        AND cohorts.app_id IS NOT DISTINCT FROM facts.app_id
-        AND cohorts.platform IS NOT DISTINCT FROM facts.platform
-        AND cohorts.country IS NOT DISTINCT FROM facts.country
-        AND cohorts.channel IS NOT DISTINCT FROM facts.channel
-        AND cohorts.campaign_id IS NOT DISTINCT FROM facts.campaign_id
+        cohort_number, revenue_event, event_date,
+        sum(revenue) AS revenue,
+        sum(events) AS events,
+        sum(active_users) AS active_users,
+        sum(new_payers) AS new_payers
+    FROM (
+        SELECT
+            cohort_number, revenue_event, event_date, revenue, events, 1 AS active_users, 0 AS new_payers
+        FROM active_days_by_event
+        UNION ALL
+        SELECT
+            cohort_number, revenue_event, first_day AS event_date,
+            0 AS revenue, 0 AS events, 0 AS active_users, 1 AS new_payers
+        FROM lives_by_event
+        WHERE first_day >= $start_date
+    ) AS sides
+    GROUP BY cohort_number, revenue_event, event_date
 ),
 
 -- From which day on a cohort has rows under a revenue event, and what it had brought before the first day of the run.
@@ -114,21 +132,19 @@ lines AS (
     SELECT
         cohort_number, revenue_event,
         min(first_day) AS first_day,
-        sum(revenue) AS revenue_before,
-        sum(events) AS events_before,
-        sum(new_payers) AS payers_before
+        sum(revenue_before) AS revenue_before,
+        sum(events_before) AS events_before,
+        sum(payers_before) AS payers_before
     FROM (
         SELECT
             cohort_number, 'all' AS revenue_event, cohort_date AS first_day,
-            0 AS revenue, 0 AS events, 0 AS new_payers
+            0 AS revenue_before, 0 AS events_before, 0 AS payers_before
         FROM cohorts
         UNION ALL
         SELECT
-            cohort_number, revenue_event, event_date AS first_day,
-            CASE WHEN event_date < $start_date THEN revenue ELSE 0 END AS revenue,
-            CASE WHEN event_date < $start_date THEN events ELSE 0 END AS events,
-            CASE WHEN event_date < $start_date THEN new_payers ELSE 0 END AS new_payers
-        FROM earnings
+            cohort_number, revenue_event, first_day, revenue_before, events_before,
+            CASE WHEN first_day < $start_date THEN 1 ELSE 0 END AS payers_before
+        FROM lives_by_event
     ) AS sides
     GROUP BY cohort_number, revenue_event
 ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from typing import Any
+
+import duckdb
 
 from revenue_pipeline import reports
 from revenue_pipeline.page import charts
@@ -58,17 +60,16 @@ def page_contents(settings: Settings, as_of: date) -> tuple[dict[str, Any], Mapp
     Raises:
         FileNotFoundError: nothing was published yet.
     """
-    copy = PublishedCopy(settings.storage.warehouse)
     start_events = list(settings.cohorts.start_events)
-    found = copy.read("SELECT DISTINCT revenue_event FROM core.cohort_daily ORDER BY 1").fetchall()
-    revenue_events = [ALL, *(row[0] for row in found if row[0] != ALL)]
-    cohort_reports = [
-        _cohort_report(copy, settings, as_of, granularity, view_type, start_event, revenue_event)
-        for granularity in GRANULARITIES
-        for view_type in VIEW_TYPES
-        for start_event in start_events
-        for revenue_event in revenue_events
-    ]
+    with PublishedCopy(settings.storage.warehouse).open() as copy:
+        cohort_reports = [
+            report
+            for granularity in GRANULARITIES
+            for start_event in start_events
+            for report in _cohort_reports(copy, settings, as_of, granularity, start_event)
+        ]
+        other_reports = [_report(copy, table, as_of) for table in reports.TABLES if table.headline]
+    revenue_events = sorted({each["revenue_event"] for each in cohort_reports}, key=lambda name: (name != ALL, name))
     drawn = [
         chart
         for report in cohort_reports
@@ -86,7 +87,7 @@ def page_contents(settings: Settings, as_of: date) -> tuple[dict[str, Any], Mapp
             "reports": [{**each, "rows": [_shown_line(line) for line in each["rows"]]} for each in cohort_reports],
             "charts": drawn,
         },
-        "reports": [_report(copy, table, as_of) for table in reports.TABLES if table.headline],
+        "reports": other_reports,
     }
     return contents, _charts_for_the_ui(cohort_reports, drawn, settings)
 
@@ -107,37 +108,29 @@ def first_cohort_day(granularity: str, as_of: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _cohort_report(
-    copy: PublishedCopy,
-    settings: Settings,
-    as_of: date,
-    granularity: str,
-    view_type: str,
-    start_event: str,
-    revenue_event: str,
-) -> dict[str, Any]:
-    asked = {
-        "granularity": granularity,
-        "view_type": view_type,
-        "start_event": start_event,
-        "revenue_event": revenue_event,
-    }
+def _cohort_reports(
+    copy: duckdb.DuckDBPyConnection, settings: Settings, as_of: date, granularity: str, start_event: str
+) -> Iterator[dict[str, Any]]:
+    """Give the report in both views and of each revenue event: asked for at once, so that users are looked at once."""
     start = max(first_cohort_day(granularity, as_of), settings.start_date)
-    relation = copy.read(
-        "SELECT * FROM reports.revenue_report($start, $as_of, $granularity, $view_type, $start_event, $revenue_event, "
-        "$as_of) ORDER BY row_kind = 'sub', cohort_start, period",
-        {"start": start, "as_of": as_of, **asked},
+    relation = copy.sql(
+        "SELECT * FROM reports.revenue_reports('none', $start, $as_of, $granularity, $start_event, NULL, $as_of)",
+        params={"start": start, "as_of": as_of, "granularity": granularity, "start_event": start_event},
     )
     columns = relation.columns
     rows = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
-    lines = groupby(rows, key=lambda row: (row["row_kind"], row["cohort_start"]))
-    return {
-        **asked,
-        "rows": [
-            {"kind": kind, "cohort": cohort and cohort.isoformat(), "cells": list(cells)}
-            for (kind, cohort), cells in lines
-        ],
-    }
+    for (revenue_event, view_type), of_one in groupby(rows, key=lambda row: (row["revenue_event"], row["view_type"])):
+        lines = groupby(of_one, key=lambda row: (row["row_kind"], row["cohort_start"]))
+        yield {
+            "granularity": granularity,
+            "view_type": view_type,
+            "start_event": start_event,
+            "revenue_event": revenue_event,
+            "rows": [
+                {"kind": kind, "cohort": cohort and cohort.isoformat(), "cells": list(cells)}
+                for (kind, cohort), cells in lines
+            ],
+        }
 
 
 def _shown_line(line: Row) -> dict[str, Any]:
@@ -205,12 +198,12 @@ def _charts_for_the_ui(cohort_reports: Sequence[Row], drawn: Sequence[Row], sett
     return shown
 
 
-def _report(copy: PublishedCopy, table: SqlTable, as_of: date) -> dict[str, Any]:
+def _report(copy: duckdb.DuckDBPyConnection, table: SqlTable, as_of: date) -> dict[str, Any]:
     order = ", ".join([f"{table.day} DESC", *(f"{column} NULLS FIRST" for column in table.unique_by)])
-    relation = copy.read(
+    relation = copy.sql(
         f"SELECT {', '.join(table.headline)} FROM {table.name} WHERE $whole OR {table.day} > $since "
         f"ORDER BY {order} LIMIT $most",
-        {"whole": table.is_whole, "since": as_of - timedelta(days=REPORT_DAYS), "most": MOST_ROWS},
+        params={"whole": table.is_whole, "since": as_of - timedelta(days=REPORT_DAYS), "most": MOST_ROWS},
     )
     meanings = {column.name: column for column in table.table.columns}
     columns = [

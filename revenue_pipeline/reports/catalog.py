@@ -240,6 +240,7 @@ RANGE = ("start_date", "end_date", "granularity")
 COHORTS_ASKED = ("start_event", "revenue_event", "as_of")
 
 MACROS = (
+    SqlMacro("reports.revenue_reports", ["dimension", *RANGE, *COHORTS_ASKED]),
     SqlMacro("reports.revenue_report_by", ["dimension", *RANGE, "view_type", *COHORTS_ASKED]),
     SqlMacro("reports.revenue_report", [*RANGE, "view_type", *COHORTS_ASKED]),
     SqlMacro("reports.ltv_report_by", ["dimension", *RANGE, *COHORTS_ASKED]),
