@@ -163,7 +163,8 @@ class PublishedCopy:
         if not files:
             nothing = ", ".join(f'CAST(NULL AS {each.type}) AS "{each.name}"' for each in table.columns)
             return f"SELECT {nothing} WHERE FALSE"
-        paths = ", ".join(quoted(str((self._folder / file).resolve())) for file in files)
+        folder = self._folder.resolve()
+        paths = ", ".join(quoted(f"{folder}/{file}") for file in files)
         # The folder's name tells the day, so that a query for some days opens those files alone.
         by_day = f", hive_partitioning = true, hive_types = {{'{table.day_column}': DATE}}"
         return f"SELECT {columns} FROM read_parquet([{paths}]{'' if table.is_whole else by_day}) AS files"
