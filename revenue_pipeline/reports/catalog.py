@@ -153,7 +153,7 @@ CONTRACTS = (
         is_whole=True,
         reads=[Reads("raw.line_items"), Reads("raw.line_item_delivery")],
         unique_by=["line_item_id", "delivery_date", "ad_unit_id", "custom_criteria"],
-        explained_by="contracted_net_revenue",
+        explained_by="impressions",
         sums=["contracted_net_revenue", "contracted_gross_revenue"],
         headline=[
             "line_item_id",
