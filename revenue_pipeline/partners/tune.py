@@ -105,8 +105,8 @@ class Tune(Connector):
         for page in self._pages(day, http):
             found = self._page_rows(page, day)
             ids = {self._id(row, day) for row in found}
-            if ids & seen:
-                raise IncompleteError("the same conversion came on two pages")
+            if ids & seen or len(ids) < len(found):
+                raise IncompleteError("the same conversion came twice")
             seen |= ids
             rows += found
             sizes.append(len(found))

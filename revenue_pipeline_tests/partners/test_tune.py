@@ -272,7 +272,12 @@ def test_pages_that_repeat_are_an_error(server: FakeServer, tmp_path: Path) -> N
 
     server.answer = answer
     error = refused(server, tmp_path)
-    assert "could not be read as a whole in 3 attempts: the same conversion came on two pages" in error.cause
+    assert "could not be read as a whole in 3 attempts: the same conversion came twice" in error.cause
+
+
+def test_a_conversion_that_came_twice_on_one_page_is_an_error(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeTune([conversion(1), conversion(1)])
+    assert "in 3 attempts: the same conversion came twice" in refused(server, tmp_path).cause
 
 
 def test_rows_that_are_missing_are_an_error(server: FakeServer, tmp_path: Path) -> None:
