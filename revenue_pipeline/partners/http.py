@@ -162,7 +162,7 @@ class PartnerHttp:
         for secret in credentials.values():
             self.hide(secret)
         self._base_url = base_url
-        self._variables = [credential_variables.get(name, name) for name in credentials]
+        self._all_variables = " and ".join(credential_variables.get(name, name) for name in credentials)  # for errors
         self._answers = answers
         self._throttle = throttle or Throttle(None)
         self._options = options or HttpOptions()
@@ -289,7 +289,7 @@ class PartnerHttp:
         try:
             with self._session.request(method, url, timeout=timeout, stream=True, **request) as response:
                 body, is_whole = _body(response)
-        except requests.RequestException as error:
+        except (requests.RequestException, UnicodeError) as error:  # the latter for a key that no header can hold
             return self._no_answer(error)
         answer = self._keep(method, response, body, private and response.status_code in expect)
         if not is_whole:
@@ -319,7 +319,7 @@ class PartnerHttp:
             if len(value) >= (_SHORTEST_SIGNATURE if SIGNATURE_NAME.fullmatch(name) else _SURELY_A_SIGNATURE):
                 self._hide(value)
 
-    def _no_answer(self, error: requests.RequestException) -> _Failure:
+    def _no_answer(self, error: requests.RequestException | UnicodeError) -> _Failure:
         reason = getattr(error.args[0], "reason", error) if error.args else error  # without requests' own wrapping
         detail = self.scrubber.text(f"{type(error).__name__}: {reason}")[:_EXCERPT]
         again = "Run the day again later; if it stays, check the network and base_url."
@@ -332,13 +332,12 @@ class PartnerHttp:
             cause = f"the connection to the partner failed ({detail})"
         else:
             cause = f"the request cannot be made ({detail})"
-            again, is_passing = "Check base_url and the credentials.", False
+            again, is_passing = f"Check base_url and the environment variable {self._all_variables}.", False
         return _Failure(PartnerError(f"{self.subject}: {cause}.", again), is_passing)
 
     def _meaning(self, status: int) -> tuple[str, str]:
         if status in (401, 403):
-            variables = " and ".join(self._variables)
-            return "the partner refused the credentials", f"Check the environment variable {variables}."
+            return "the partner refused the credentials", f"Check the environment variable {self._all_variables}."
         if status == 429:
             return "the partner's rate limit is reached", "Run the day again later, or ask for fewer days at once."
         if status >= 500:

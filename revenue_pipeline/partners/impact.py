@@ -158,11 +158,11 @@ class Impact(Connector):
 
     @property
     def _sid(self) -> str:
-        return self.account.credentials["account_sid"].strip()
+        return self.account.credentials["account_sid"]
 
     @property
     def _headers(self) -> dict[str, str]:
-        pair = f"{self._sid}:{self.account.credentials['auth_token'].strip()}"
+        pair = f"{self._sid}:{self.account.credentials['auth_token']}"
         token = base64.b64encode(pair.encode()).decode()
         return {"Authorization": f"Basic {token}", "Accept": "application/json", "IR-Version": self.options.version}
 

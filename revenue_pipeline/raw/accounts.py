@@ -32,7 +32,8 @@ def open_connector(settings: Settings, partner: str) -> Connector | None:
         timezone=timezone_of(settings, partner),
         currency=currency_of(settings, partner),
         base_url=set_up.base_url or "",
-        credentials={name: settings.secret(where.env) for name, where in set_up.credentials.items()},
+        # Without the line break that ends a mounted file: a key with one is a wrong key, or no header at all.
+        credentials={name: settings.secret(where.env).strip() for name, where in set_up.credentials.items()},
         credential_variables={name: where.env for name, where in set_up.credentials.items()},
         options=set_up.options,
     )

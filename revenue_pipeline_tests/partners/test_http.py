@@ -291,6 +291,16 @@ def test_an_address_that_cannot_be_asked_is_not_tried_again() -> None:
         session("partner.example").get("report")
 
 
+def test_a_key_that_no_header_can_hold_is_named(server: FakeServer) -> None:
+    with pytest.raises(
+        PartnerError, match=r"the request cannot be made .*Check base_url and the environment"
+    ) as caught:
+        session(server.url).get("report", headers={"X-Key": "“s3cret”"})
+    assert "ACME_KEY" in caught.value.remedy
+    assert "s3cret" not in str(caught.value)
+    assert server.requests == []
+
+
 # --- redirects -------------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +368,7 @@ def test_an_address_that_has_expired_is_no_matter_of_credentials(server: FakeSer
         session(server.url).download(f"{server.url}/file.csv")
     assert f"for a file was refused (HTTP {status}): '<Message>Request has expired</Message>'" in caught.value.cause
     assert caught.value.remedy.startswith("Run the day again")
-    assert "API_KEY" not in str(caught.value)
+    assert "ACME_KEY" not in str(caught.value)
     assert len(server.requests) == 1
 
 

@@ -55,6 +55,13 @@ def test_an_opened_connector_knows_its_account_and_shows_no_secret() -> None:
     assert "s3cret" not in repr(account)
 
 
+def test_a_secret_that_comes_from_a_file_may_end_with_its_line_break() -> None:
+    connector = open_connector(settings_with(" s3cret\r\n", max=API), "max")
+
+    assert connector is not None
+    assert connector.account.credentials == {"api_key": "s3cret"}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
