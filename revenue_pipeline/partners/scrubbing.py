@@ -67,7 +67,7 @@ def _pattern(secret: str) -> re.Pattern[str]:
 
 
 def _spellings(character: str) -> str:
-    """A pattern for one character: itself, or escaped as URLs, JSON and HTML escape it."""
+    """A pattern for one character: itself, or escaped as URLs, URLs within URLs, JSON and HTML escape it."""
     if re.fullmatch(r"[A-Za-z0-9_.~-]", character):
         return re.escape(character)
     forms = {
@@ -77,6 +77,7 @@ def _spellings(character: str) -> str:
         f"\\u{ord(character):04x}",
         html.escape(character),
         quote(character, safe=""),
+        quote(quote(character, safe=""), safe=""),
         *("+" if character == " " else ""),
     }
     return f"(?i:{'|'.join(re.escape(form) for form in sorted(forms, key=len, reverse=True))})"

@@ -27,6 +27,7 @@ secrets = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="*
         quote(KEY, safe=""),
         quote(KEY, safe="").lower(),
         quote_plus(KEY),
+        quote(quote(KEY, safe=""), safe=""),
         json.dumps(KEY)[1:-1],
         json.dumps(KEY, ensure_ascii=False)[1:-1],
         json.dumps(KEY)[1:-1].replace("/", "\\/"),
