@@ -165,6 +165,9 @@ def sql_assets(
         who = f"run {context.run.run_id[:8]}, {', '.join(table.name for table in chosen)} of {window}"
         with warehouse.writing(context.log, who) as connection:
             results = [_materialized(connection, table, window, as_of, values) for table in chosen]
+        if context.instance.is_ephemeral:  # nobody can look at it, and finding it takes longer than a small day
+            yield from results
+            return
         for table, result in zip(chosen, results, strict=True):
             lineage = {"dagster/column_lineage": column_lineage(table, known, writers)}
             yield result._replace(metadata={**(result.metadata or {}), **lineage})

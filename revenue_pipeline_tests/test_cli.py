@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,18 @@ import yaml
 
 import revenue_pipeline
 from revenue_pipeline.settings import SETTINGS_VARIABLE, load_settings
-from revenue_pipeline_tests.conftest import ACME, Land, impression
+from revenue_pipeline_tests.conftest import ACME, Land, impression, rows_of
 from revenue_pipeline_tests.test_freshness import import_a_week
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+PROGRAM = (sys.executable, "-c", "from revenue_pipeline.cli import main; main()")
+
+
+def variables_in(folder: Path) -> dict[str, str]:
+    """Give the environment of a command: this checkout is run, whichever one is installed."""
+    return {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(Path(revenue_pipeline.__file__).parents[1])}
 
 
 @pytest.fixture
@@ -22,11 +33,15 @@ def command(tmp_path: Path) -> Command:
     """Type a command in the folder of the test, as a person does."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-c", "from revenue_pipeline.cli import main; main()", *arguments]
-        tested = str(Path(revenue_pipeline.__file__).parents[1])  # this checkout, whichever one is installed
-        variables = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": tested, **environment}
+        variables = {**variables_in(tmp_path), **environment}
         return subprocess.run(
-            program, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120, check=False
+            [*PROGRAM, *arguments],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     return run
@@ -54,6 +69,44 @@ def land_a_day(land_csv: Land, day: str, total: str = "0.08") -> None:
     land_csv("partner_revenue", day, [
         {"partner": "acme", "report_date": day, "revenue": total, "app_id": "game"},
     ])  # fmt: skip
+
+
+def killed_while_it_writes(folder: Path, what: str, arguments: Sequence[str]) -> None:
+    """Type a command, and kill it without a chance to tidy up once it writes `what`, as the lock's holder says."""
+    holder = folder / "warehouse.duckdb.holder"
+    with subprocess.Popen([*PROGRAM, *arguments], cwd=folder, env=variables_in(folder)) as process:
+        while process.poll() is None:
+            if holder.is_file() and what in holder.read_text(encoding="utf-8"):
+                process.kill()
+            time.sleep(0.005)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_run_after_killed_ones_repairs_everything(command: Command, settings_file: Path, land_csv: Land) -> None:
+    day = "2026-11-05"
+    arguments = ("run", "--start", day, "--end", day, "--as-of", day)
+    land_a_day(land_csv, day)
+    assert command(*arguments).returncode == 0
+    land_a_day(land_csv, day, total="0.12")  # restated
+    for what in ("core.reconciled_estimates", "publishing"):
+        killed_while_it_writes(settings_file.parent, what, arguments)
+
+    assert command(*arguments).returncode == 0
+
+    (total,) = json.loads(command("report", "rpm", "--format", "json").stdout)
+    assert (total["revenue"], total["rpm"]) == ("0.120000000", 120.0)
+    settings = load_settings({SETTINGS_VARIABLE: str(settings_file)})
+    assert rows_of(settings, "SELECT event_id, revenue FROM core.allocated_revenue ORDER BY event_id") == [
+        (f"1 of {day}", Decimal("0.03")),
+        (f"2 of {day}", Decimal("0.09")),
+    ]
+    assert rows_of(settings, "SELECT count(*) FROM raw.events") == [(4,)]
+    assert rows_of(settings, "SELECT revenue FROM raw.partner_revenue") == [(Decimal("0.12"),)]
+    assert rows_of(settings, "SELECT revenue FROM raw.partner_revenue_history ORDER BY revenue") == [
+        (Decimal("0.08"),),
+        (Decimal("0.12"),),
+    ]
+    assert command("status").stdout.count("exact") == 1
 
 
 def test_a_run_then_a_report_in_every_format(command: Command, settings_file: Path, land_csv: Land) -> None:
