@@ -3,31 +3,23 @@
 The history is a million users and twenty million user-days in a year, written into the tables as runs would have left
 them. What is measured is `refresh`: three days of events land, the whole graph runs over them. The same with only the
 last month of that history tells whether a refresh costs what its window holds: the ratio should stay under 1.2.
-Everything happens in processes of its own, so that the memory of one does not count for the other.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import resource
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.measuring import SETTINGS_FILE, measured, run_days
 from revenue_pipeline import core, reports
 from revenue_pipeline.catalog import all_macros, published_tables
 from revenue_pipeline.definitions import open_warehouse
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.publish import PublishedCopy
-from revenue_pipeline.run import run_graph
 from revenue_pipeline.settings import SETTINGS_VARIABLE, Settings, load_settings
 from revenue_pipeline.settings_tables import parameters
 from revenue_pipeline.warehouse import remember_written, replace_window
@@ -69,7 +61,7 @@ def make_history(folder: Path, days: int, users: int, user_days: int) -> None:
     """Fill a warehouse with the last `days` days of the year up to `LAST`: all but three written, and those landed."""
     start, year_start = LAST - timedelta(days=days - 1), LAST - timedelta(days=LONG_HISTORY - 1)
     folder.mkdir()
-    (folder / "revenue_pipeline.yaml").write_text(SETTINGS.format(start=start))
+    (folder / SETTINGS_FILE).write_text(SETTINGS.format(start=start))
     settings = settings_of(folder)
     history = Window(start, LAST - timedelta(days=REFRESHED - 1))
     with open_warehouse(settings).writing(logging.getLogger(__name__), "the benchmark") as connection:
@@ -131,7 +123,7 @@ def land(connection: duckdb.DuckDBPyConnection, landing: Path, day: date) -> Non
 
 def settings_of(folder: Path) -> Settings:
     """Read the settings of one history."""
-    return load_settings({SETTINGS_VARIABLE: str(folder / "revenue_pipeline.yaml")})
+    return load_settings({SETTINGS_VARIABLE: str(folder / SETTINGS_FILE)})
 
 
 def plain_scan(folder: Path) -> None:
@@ -143,74 +135,27 @@ def plain_scan(folder: Path) -> None:
         ).fetchall()
 
 
-def refresh(folder: Path) -> None:
-    """Do what `revenue-pipeline refresh` does for the last three days."""
-    window = Window.between(LAST - timedelta(days=REFRESHED - 1), LAST)
-    outcome = run_graph(settings_of(folder), window, as_of=LAST, only_open_days=True)
-    if outcome.failures:
-        raise SystemExit("\n".join(outcome.failures))
-
-
-def measured(what: str, folder: Path, *sizes: str) -> tuple[float, float]:
-    """Do one of them in a process of its own; give its seconds and its peak memory in GB."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cohorts", what, str(folder), *sizes],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    seconds, gigabytes = json.loads(finished.stdout.splitlines()[-1])
-    return seconds, gigabytes
-
-
-def compare(users: int, user_days: int, rounds: int) -> None:
+def compare(folder: Path, rounds: int, scale: float) -> None:
     """Print what each round took, and the two ratios."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as temporary:
-        histories = {days: Path(temporary) / f"{days}-days" for days in (SHORT_HISTORY, LONG_HISTORY)}
-        for days, folder in histories.items():
-            print(f"writing {days} days of a year of {users:,} users and {user_days:,} user-days")
-            measured("make", folder, str(days), str(users), str(user_days))
-        longer, scans = [], []
-        for number in range(1, rounds + 1):
-            short, _ = measured("refresh", histories[SHORT_HISTORY])
-            long, gigabytes = measured("refresh", histories[LONG_HISTORY])
-            scan, _ = measured("scan", histories[LONG_HISTORY])
-            longer.append(long / short)
-            scans.append(long / scan)
-            print(
-                f"round {number}: refresh of {REFRESHED} days after {SHORT_HISTORY} days {short:.1f} s, after "
-                f"{LONG_HISTORY} days {long:.1f} s and {gigabytes:.1f} GB, ratio {long / short:.2f}; "
-                f"plain scan {scan:.2f} s, ratio {long / scan:.0f}"
-            )
+    users, user_days = round(1_000_000 * scale), round(20_000_000 * scale)
+    histories = {days: folder / f"{days}-days" for days in (SHORT_HISTORY, LONG_HISTORY)}
+    for days, history in histories.items():
+        print(f"writing {days} days of a year of {users:,} users and {user_days:,} user-days", flush=True)
+        measured(make_history, history, days, users, user_days)
+    first = LAST - timedelta(days=REFRESHED - 1)
+    longer, scans = [], []
+    for number in range(1, rounds + 1):
+        short, long = (measured(run_days, history, first, LAST, True) for history in histories.values())
+        scan = measured(plain_scan, histories[LONG_HISTORY])
+        longer.append(long.seconds / short.seconds)
+        scans.append(long.seconds / scan.seconds)
         print(
-            f"median ratio of a long history to a short one {statistics.median(longer):.2f} (target: under 1.2), "
-            f"of a refresh to a plain scan {statistics.median(scans):.0f}"
+            f"round {number}: refresh of {REFRESHED} days after {SHORT_HISTORY} days {short.seconds:.1f} s, after "
+            f"{LONG_HISTORY} days {long.seconds:.1f} s and {long.gigabytes:.1f} GB, ratio {longer[-1]:.2f}; "
+            f"plain scan {scan.seconds:.2f} s, ratio {scans[-1]:.0f}",
+            flush=True,
         )
-
-
-def main() -> None:
-    """Compare, or be one of the processes that are compared."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["compare", "make", "refresh", "scan"], default="compare")
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("sizes", nargs="*", type=int, help="Of the history to make: days, users and user-days.")
-    parser.add_argument("--users", type=int, default=1_000_000)
-    parser.add_argument("--user-days", type=int, default=20_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    started = time.perf_counter()
-    if options.what == "compare":
-        compare(options.users, options.user_days, options.rounds)
-        return
-    if options.what == "make":
-        make_history(options.folder, *options.sizes)
-    elif options.what == "refresh":
-        refresh(options.folder)
-    else:
-        plain_scan(options.folder)
-    seconds = time.perf_counter() - started
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
-
-
-if __name__ == "__main__":
-    main()
+    print(
+        f"median ratio of a long history to a short one {statistics.median(longer):.2f} (target: under 1.2), "
+        f"of a refresh to a plain scan {statistics.median(scans):.0f}"
+    )

@@ -2,24 +2,19 @@
 
 200 thousand clicks and 20 thousand conversions of them are landed beside the messages, as Parquet. Most of the graph's
 seconds go into what no size changes: starting Dagster, opening the warehouse, publishing. So the seconds are what to
-look at, and the ratio tells whether they grow with the rows. Both sides are processes of their own; rounds alternate.
+look at, and the ratio tells whether they grow with the rows. Rounds alternate.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from datetime import date
 from pathlib import Path
 
 import duckdb
+
+from benchmarks.measuring import SETTINGS_FILE, measured, run_days
 
 DAY = date(2026, 11, 1)
 SETTINGS = """
@@ -65,7 +60,7 @@ LANDED = {
 
 def make_landing(folder: Path, rows: int) -> None:
     """Write a day of messages, their clicks and conversions, and the settings."""
-    (folder / "revenue_pipeline.yaml").write_text(SETTINGS)
+    (folder / SETTINGS_FILE).write_text(SETTINGS)
     for dataset, select in LANDED.items():
         path = folder / "data/landing" / dataset / f"date={DAY}" / "rows.parquet"
         path.parent.mkdir(parents=True)
@@ -78,64 +73,21 @@ def read_once(folder: Path) -> None:
         duckdb.execute(f"SELECT count(*), max(COLUMNS(*)) FROM '{path}'").fetchall()
 
 
-def run_graph(folder: Path) -> None:
-    """Run the whole graph for the day."""
-    from revenue_pipeline.partitions import Window  # noqa: PLC0415  what is measured begins here
-    from revenue_pipeline.run import run_graph as run  # noqa: PLC0415
-    from revenue_pipeline.settings import SETTINGS_VARIABLE, load_settings  # noqa: PLC0415
-
-    outcome = run(
-        load_settings({SETTINGS_VARIABLE: str(folder / "revenue_pipeline.yaml")}), Window.of_day(DAY), as_of=DAY
-    )
-    if outcome.failures:
-        raise SystemExit("\n".join(outcome.failures))
-
-
-def measured(what: str, folder: Path) -> tuple[float, float]:
-    """Run one of the two in a process of its own; give its seconds and its peak memory in GB."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.messages", what, str(folder)], check=True, capture_output=True, text=True
-    )
-    seconds, gigabytes = json.loads(finished.stdout.splitlines()[-1])
-    return seconds, gigabytes
-
-
-def compare(rows: int, rounds: int) -> None:
+def compare(folder: Path, rounds: int, scale: float) -> None:
     """Print what each round took, and the medians."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as temporary:
-        folder = Path(temporary)
-        print(f"writing {rows:,} messages, {rows // 5:,} clicks and {rows // 50:,} conversions")
-        make_landing(folder, rows)
-        times = []
-        for number in range(1, rounds + 1):
-            plain, _ = measured("plain", folder)
-            graph, gigabytes = measured("graph", folder)
-            times.append((graph, graph / plain))
-            print(
-                f"round {number}: read once {plain:.2f} s, whole graph {graph:.1f} s and {gigabytes:.1f} GB, "
-                f"ratio {graph / plain:.0f}"
-            )
-        seconds, ratio = (statistics.median(values) for values in zip(*times, strict=True))
-        print(f"median {seconds:.1f} s, ratio {ratio:.0f}")
-
-
-def main() -> None:
-    """Compare, or be one of the two processes that are compared."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["compare", "plain", "graph"], default="compare")
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    if options.folder is None:
-        compare(options.rows, options.rounds)
-        return
-    for leftover in options.folder.glob("data/warehouse*"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    started = time.perf_counter()
-    (read_once if options.what == "plain" else run_graph)(options.folder)
-    seconds = time.perf_counter() - started
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
-
-
-main()
+    rows = round(1_000_000 * scale)
+    print(f"writing {rows:,} messages, {rows // 5:,} clicks and {rows // 50:,} conversions", flush=True)
+    measured(make_landing, folder, rows)
+    times = []
+    for number in range(1, rounds + 1):
+        for leftover in folder.glob("data/warehouse*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        plain, graph = measured(read_once, folder), measured(run_days, folder, DAY, DAY)
+        times.append((graph.seconds, graph.seconds / plain.seconds))
+        print(
+            f"round {number}: read once {plain.seconds:.2f} s, whole graph {graph.seconds:.1f} s and "
+            f"{graph.gigabytes:.1f} GB, ratio {times[-1][1]:.0f}",
+            flush=True,
+        )
+    seconds, ratio = (statistics.median(values) for values in zip(*times, strict=True))
+    print(f"median {seconds:.1f} s, ratio {ratio:.0f}")
