@@ -104,11 +104,12 @@ class Impact(Connector):
         return actions
 
     def _pages(self, day: date, params: Mapping[str, str], http: PartnerHttp) -> Iterator[list[_Action]]:
-        """The pages up to the one without a next, held against the total that the first one speaks of."""
+        """The pages up to the one without a next, held against what the first one says there are."""
         params = {**params, "PageSize": str(self.options.page_size)}
         answer = http.get(f"Mediapartners/{self._sid}/Actions", params=params, headers=self._headers)
         asked: set[str] = set()
-        found, total = 0, self._total(answer, day)
+        found, total = 0, self._number(answer, "@total", day)
+        pages = self._number(answer, "@numpages", day) or 0
         while True:
             page, following = self._page(answer, day)
             found += len(page)
@@ -118,9 +119,12 @@ class Impact(Connector):
             if following in asked:
                 raise IncompleteError("the pages go round in a circle")
             asked.add(following)
+            pages -= 1
             answer = http.get(self._absolute(following, day), headers=self._headers)
         if total is not None and found != total:
             raise IncompleteError(f"{found} actions came where `@total` speaks of {total}")
+        if total is None and pages > 1:
+            raise IncompleteError(f"there was no next page, and `@numpages` speaks of {pages - 1} more")
 
     def _body(self, answer: Answer, day: date) -> _Action:
         body = answer.json()
@@ -128,11 +132,11 @@ class Impact(Connector):
             raise self.shape_error(day, f"no page of actions in {answer.excerpt!r}")
         return body
 
-    def _total(self, answer: Answer, day: date) -> int | None:
+    def _number(self, answer: Answer, name: str, day: date) -> int | None:
         try:
-            return count(self._body(answer, day).get("@total"))
+            return count(self._body(answer, day).get(name))
         except ValueError as error:
-            raise self.shape_error(day, f"{error} in `@total`") from None
+            raise self.shape_error(day, f"{error} in `{name}`") from None
 
     def _page(self, answer: Answer, day: date) -> tuple[list[_Action], str]:
         """The actions of a page, and the address of the next one; an empty page may have no list of them."""

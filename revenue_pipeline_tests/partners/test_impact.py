@@ -206,8 +206,8 @@ def test_a_report_that_moves_is_read_again(server: FakeServer, tmp_path: Path) -
     assert len(ask(server, tmp_path).rows) == 3
 
 
-def page(actions: list[Any] | None, following: str = "", total: str = "2") -> Reply:
-    body = {"@page": "1", "@total": total, "@nextpageuri": following}
+def page(actions: list[Any] | None, following: str = "", total: str = "2", pages: str = "") -> Reply:
+    body = {"@page": "1", "@numpages": pages, "@total": total, "@nextpageuri": following}
     return Reply(body if actions is None else {**body, "Actions": actions})
 
 
@@ -216,6 +216,7 @@ def page(actions: list[Any] | None, following: str = "", total: str = "2") -> Re
     [
         ([page([action(1)])], "1 actions came where `@total` speaks of 2"),
         ([page(None)], "0 actions came where `@total` speaks of 2"),
+        ([page([action(1)], total="", pages="2")], "there was no next page, and `@numpages` speaks of 1 more"),
         ([page([action(1)], "/next"), page([action(1)])], "the same action came twice"),
         ([page([action(1)], "/next"), page([action(2)], "/next")], "the pages go round in a circle"),
     ],
