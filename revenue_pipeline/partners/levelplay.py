@@ -2,8 +2,8 @@
 
 User-level files, of the devices of an app or of its single impressions:
 https://docs.unity.com/en-us/grow/levelplay/platform/api/impression-level-revenue-server-side. A day's files come on the
-next one after 10:00 UTC, are written again on the one after that, and are gone after 14 days. There may be several, and
-neither the day nor the app is in them.
+next one after 10:00 UTC, are written again on the one after that, and are kept for 14 days, the day itself included.
+There may be several, and neither the day nor the app is in them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class LevelPlay(Connector):
     grain = (*_BREAKDOWNS, "ad_unit_id")
     Options = LevelPlayOptions
     options: LevelPlayOptions
-    user_level_reach_back_days = 14
+    user_level_reach_back_days = 13  # kept 14 days, the day itself the first: 1 January's until the 14th
     concurrent_days = 3
     rate_limit = RateLimit(8000, 3600)
     page_size: ClassVar[int] = 5_000  # rows asked for; the server may send fewer

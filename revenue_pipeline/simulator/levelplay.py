@@ -1,7 +1,7 @@
 """Answers as Unity LevelPlay does: tokens, the reporting API, and the files of users by their signed addresses.
 
 An app is one of a platform and goes by its key. Numbers of the report are JSON numbers; files are packed, there are two
-of them for each app and day, from the next day on and for 14 days, and neither the day nor the app is in them.
+of them for each app and day, from the next day on until the 14th, and neither the day nor the app is in them.
 """
 
 import gzip
@@ -31,7 +31,7 @@ IMPRESSIONS = (
     *("event_timestamp", "advertising_id", "advertising_id_type", "user_id", "segment", "placement", "ad_network"),
     *("ad_unit", "mediation_ad_unit_id", "country", "AB_Testing", "revenue"),
 )
-KEPT = timedelta(days=14)
+KEPT = timedelta(days=13)
 _TOKEN = "eyJhbGciOiJIUzI1NiJ9."  # noqa: S105  how every token begins
 
 

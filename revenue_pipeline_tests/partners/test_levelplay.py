@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from revenue_pipeline.partners.archive import Archive
-from revenue_pipeline.partners.base import Import, PartnerError, RevenueRow, import_day
+from revenue_pipeline.partners.base import Import, PartnerError, RevenueRow, import_day, is_reachable
 from revenue_pipeline.partners.levelplay import LevelPlay
 from revenue_pipeline_tests.partners.conftest import QUICK, FakeServer, Reply, Request, account
 
@@ -403,9 +403,11 @@ def test_what_gives_no_addresses_is_never_an_app_without_revenue(
     assert what in caught.value.cause
 
 
-def test_users_reach_back_14_days_and_the_report_as_far_as_it_will(server: FakeServer) -> None:
-    assert connector(server).reach_back is None
-    assert connector(server, granularity="user_level", options={"apps": APPS}).reach_back == 14
+def test_users_of_1_january_are_there_until_the_14th_and_the_report_as_long_as_it_will(server: FakeServer) -> None:
+    users = connector(server, granularity="user_level", options={"apps": APPS})
+    assert is_reachable(users, date(2026, 1, 1), date(2026, 1, 14))
+    assert not is_reachable(users, date(2026, 1, 1), date(2026, 1, 15))
+    assert is_reachable(connector(server), date(2016, 1, 1), date(2026, 1, 15))
 
 
 @pytest.mark.parametrize(

@@ -550,16 +550,16 @@ def test_204_is_an_empty_day(books: Books, network: Network) -> None:
 
 
 def test_files_are_written_again_and_vanish(books: Books, world: World) -> None:
-    for age in (0, 1, 2, 14):
+    for age in (0, 1, 2, 13):
         books.simulator.today = DAY + timedelta(days=age)
         outcome = books.imported(LEVELPLAY_USERS, as_of=books.simulator.today)
         assert isinstance(outcome, Batch), outcome
         assert books.booked(LEVELPLAY_USERS) == (LEVELPLAY_USERS.expected(world, DAY, age) if age else {})
     before = books.booked(LEVELPLAY_USERS)
     asked = len(books.simulator.requests)
-    outcome = books.imported(LEVELPLAY_USERS, as_of=DAY + timedelta(days=15))
+    outcome = books.imported(LEVELPLAY_USERS, as_of=DAY + timedelta(days=14))
     assert isinstance(outcome, FailedDay)
-    assert "only the last 14 days" in outcome.error
+    assert "only the last 13 days" in outcome.error
     assert books.booked(LEVELPLAY_USERS) == before
     assert len(books.simulator.requests) == asked
 
