@@ -29,7 +29,7 @@ def test_every_connector_has_its_line_and_its_section() -> None:
 def test_a_line_says_what_the_connector_declares() -> None:
     columns = "app_id, platform, country, ad_format, ad_unit_id"
     expected = (
-        "| [levelplay](#levelplay) | `raw.partner_revenue` | UTC | not known; user-level 14 days | 3 | "
+        "| [levelplay](#levelplay) | `raw.partner_revenue` | UTC | not known; user-level 13 days | 3 | "
         f"aggregated, user-level | {columns} |"
     )
     assert expected in page().splitlines()
