@@ -86,6 +86,7 @@ class MetaAudienceNetwork(Connector):
         """The results of all pages of a report that is asked for at once."""
         results: list[_Result] = []
         cursor: str | None = None
+        cursors: set[str] = set()
         while True:
             params = {**self._query(day), **({"after": cursor} if cursor else {})}
             reply = self._reply(
@@ -97,8 +98,9 @@ class MetaAudienceNetwork(Connector):
             if following is None:
                 self._refuse_cut(page, day)
                 return results
-            if following == cursor:
+            if following in cursors:
                 raise IncompleteError("the partner sent the same page twice")
+            cursors.add(following)
             cursor = following
 
     def _computed(self, day: date, http: PartnerHttp) -> list[_Result]:

@@ -57,7 +57,7 @@ class TikTokAds(CostConnector):
         while True:
             page, info = self._page(day, number, http)
             rows += page
-            if number >= info["total_page"]:
+            if number >= info["total_page"] or not page:
                 break
             number += 1
         if len(rows) != info["total_number"]:
@@ -86,8 +86,12 @@ class TikTokAds(CostConnector):
         data = reply.get("data") if isinstance(reply, dict) and str(reply.get("code")) == "0" else None
         if not isinstance(data, dict) or not isinstance(data.get("list"), list):
             raise self.shape_error(day, f"no `code` 0 and `data.list` in {answer.excerpt!r}")
-        info = data.get("page_info")
-        if not isinstance(info, dict) or not all(isinstance(info.get(name), int) for name in _PAGE_NUMBERS):
+        try:
+            numbers = {name: count(data["page_info"][name]) for name in _PAGE_NUMBERS}
+        except (KeyError, TypeError, ValueError):
+            numbers = {}
+        info = {name: number for name, number in numbers.items() if number is not None}
+        if len(info) < len(_PAGE_NUMBERS):
             raise self.shape_error(day, f"no {' and '.join(_PAGE_NUMBERS)} in {answer.excerpt!r}")
         return [self._cost_row(row, day) for row in data["list"]], info
 

@@ -128,7 +128,9 @@ class Tune(Connector):
             if page_count is not None and said != page_count:
                 raise IncompleteError(f"the report had {page_count} pages, and then {said}")
             page_count = said
-            if page_count is None and not self._page_rows(page, day):
+            if not self._page_rows(page, day):
+                if number < (page_count or 0):
+                    raise IncompleteError(f"page {number} of {page_count} was empty")
                 return
 
     def _page(self, day: date, number: int, http: PartnerHttp) -> _Row:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import Import, PartnerError, RevenueRow, import_day
 from revenue_pipeline.partners.meta_audience_network import MetaAudienceNetwork
-from revenue_pipeline_tests.partners.conftest import QUICK, SECRET, FakeServer, Reply, account
+from revenue_pipeline_tests.partners.conftest import QUICK, SECRET, FakeServer, Reply, Request, account
 
 DAY = date(2026, 10, 5)
 AS_OF = date(2026, 10, 6)
@@ -125,6 +125,15 @@ def test_pages_are_followed_by_cursor_and_their_addresses_not_used(server: FakeS
 def test_pages_that_lead_nowhere(server: FakeServer, tmp_path: Path, following: str, what: str) -> None:
     server.replies = [Reply(report(*RESULTS, paging={"next": following}))]
     assert what in refused(server, tmp_path).cause
+
+
+def test_pages_that_go_round_in_a_circle_are_an_error(server: FakeServer, tmp_path: Path) -> None:
+    def answer(request: Request) -> Reply:
+        following = "Q2" if request.query.get("after") == "Q1" else "Q1"
+        return Reply(report(*RESULTS, paging={"next": f"https://graph.facebook.com/x?after={following}"}))
+
+    server.answer = answer
+    assert "the partner sent the same page twice" in refused(server, tmp_path).cause
 
 
 def test_a_report_that_may_have_been_cut_is_an_error(server: FakeServer, tmp_path: Path) -> None:

@@ -89,6 +89,17 @@ def test_all_pages_are_read(server: FakeServer, tmp_path: Path) -> None:
     assert [request.query["page"] for request in server.requests] == ["1", "2"]
 
 
+def test_numbers_of_pages_may_be_texts(server: FakeServer, tmp_path: Path) -> None:
+    info = {"total_number": "1", "page": "1", "page_size": "1000", "total_page": "1"}
+    server.replies = [Reply({"code": 0, "message": "OK", "data": {"list": [row("1")], "page_info": info}})]
+    assert len(ask(server, tmp_path).rows) == 1
+
+
+def test_pages_that_are_promised_and_empty_are_an_error(server: FakeServer, tmp_path: Path) -> None:
+    server.replies = [page(row("1"), pages=10**9, total=2), page(pages=10**9, total=2)]
+    assert "rows came where it speaks of 2" in refused(server, tmp_path).cause
+
+
 def test_fewer_rows_than_it_speaks_of_are_an_error(server: FakeServer, tmp_path: Path) -> None:
     server.replies = [page(row("1"), total=2)]
     assert "1 rows came where it speaks of 2" in refused(server, tmp_path).cause
@@ -150,6 +161,8 @@ def test_a_row_of_another_shape_is_an_error(server: FakeServer, tmp_path: Path, 
         {"code": 0, "message": "OK", "data": {"list": []}},
         {"code": 0, "message": "OK", "data": {"list": [], "page_info": {"total_number": "none", "total_page": 0}}},
         {"code": 0, "message": "OK", "data": {"page_info": {"total_number": 0, "total_page": 0}}},
+        {"code": 0, "message": "OK", "data": {"list": [], "page_info": {"total_number": None, "total_page": 0}}},
+        {"code": 0, "message": "OK", "data": {"list": [], "page_info": []}},
         [],
     ],
 )

@@ -275,6 +275,11 @@ def test_pages_that_repeat_are_an_error(server: FakeServer, tmp_path: Path) -> N
     assert "could not be read as a whole in 3 attempts: the same conversion came twice" in error.cause
 
 
+def test_pages_that_are_promised_and_empty_are_an_error(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeTune(REPORT, page_count=10**9)
+    assert "in 3 attempts: page 4 of 1000000000 was empty" in refused(server, tmp_path).cause
+
+
 def test_a_conversion_that_came_twice_on_one_page_is_an_error(server: FakeServer, tmp_path: Path) -> None:
     server.answer = FakeTune([conversion(1), conversion(1)])
     assert "in 3 attempts: the same conversion came twice" in refused(server, tmp_path).cause
