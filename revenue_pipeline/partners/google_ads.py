@@ -140,7 +140,8 @@ class GoogleAds(CostConnector):
             raise self.shape_error(day, f"no list of batches in {answer.excerpt!r}")
         rows: list[_Row] = []
         for batch in batches:
-            if not isinstance(batch, dict) or not batch or not batch.keys() <= {"results", *_BESIDE_RESULTS}:
+            told = batch.keys() if isinstance(batch, dict) else set()
+            if "error" in told or not told & {"results", *_BESIDE_RESULTS}:
                 raise self.shape_error(day, f"a batch with something else than results in {answer.excerpt!r}")
             results = batch.get("results", [])  # an empty list is left out, as in all of Google's JSON
             if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):

@@ -174,7 +174,21 @@ def test_a_row_of_another_shape_is_an_error(server: FakeServer, tmp_path: Path, 
     assert "google 2026-10-05: " in refused(server, tmp_path).cause
 
 
-@pytest.mark.parametrize("body", [{"results": []}, [{}], [{"rows": []}], [["x"]], [{"results": {}}], "[{", b"[]]"])
+def test_what_else_a_batch_says_does_not_matter(server: FakeServer, tmp_path: Path) -> None:
+    fake = FakeGoogleAds([row("11", metrics(1))])
+
+    def answer(request: Request) -> Reply:
+        reply = fake(request)
+        return reply if request.path == "/token" else Reply([{**batch, "etag": "x"} for batch in reply.body])  # type: ignore[attr-defined]
+
+    server.answer = answer
+    assert len(ask(server, tmp_path).rows) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"results": []}, [{}], [{"rows": []}], [{"results": [], "error": "x"}], [["x"]], [{"results": {}}], "[{", b"[]]"],
+)
 def test_a_stream_of_another_shape_is_an_error(server: FakeServer, tmp_path: Path, body: object) -> None:
     token = FakeGoogleAds([])
     server.answer = lambda request: token(request) if request.path == "/token" else Reply(body)
