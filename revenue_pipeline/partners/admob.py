@@ -39,6 +39,7 @@ _DIMENSIONS = {  # ours -> AdMob's
 _METRICS = {"ESTIMATED_EARNINGS": "microsValue", "IMPRESSIONS": "integerValue", "CLICKS": "integerValue"}
 _SPLIT_BY = ("APP", "COUNTRY")  # what a report that is too long is divided by, one after the other
 _PACIFIC = "America/Los_Angeles"  # the one zone that can be asked for whatever the account's is
+_MOST_DIGITS = 30  # of a metric in its smallest unit; an `int64` has 19
 _PARTS = ("header", "row", "footer")  # of the stream, each an object with one of these, whatever else is in it
 
 _Object = Mapping[str, Any]
@@ -263,7 +264,7 @@ def _metric(row: _Object, name: str) -> int | None:
     if not isinstance(value, dict) or value.keys() != {_METRICS[name]}:
         raise ValueError(f"{name} is {value!r}")
     number = amount(value[_METRICS[name]])
-    if number != number.to_integral_value():
+    if number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
         raise ValueError(f"{name} is {number}")
     return int(number)
 

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # never rounds
 _LARGEST_COUNT = 2**63 - 1
 _LARGEST_EXPONENT = 28  # 29 digits before the point: what DECIMAL(38,9) holds
+_MOST_DECIMALS = 1_000  # 1e-999999999 is a few bytes in an answer, and a gigabyte written out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +234,8 @@ def _text(row: Row, name: str) -> str | None:
 def _money(value: Any) -> Decimal:
     if not (isinstance(value, Decimal) and value.is_finite() and value.adjusted() <= _LARGEST_EXPONENT):
         raise ValueError(f"{value!r} is not an amount of money")
+    if value.as_tuple().exponent < -_MOST_DECIMALS:  # type: ignore[operator]  # a finite one has a number for it
+        raise ValueError(f"{value!r} has more than {_MOST_DECIMALS} decimals")
     return value
 
 

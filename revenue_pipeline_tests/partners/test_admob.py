@@ -211,6 +211,7 @@ STOPPED = [*stream(*ROWS)[:-1], {"error": {"code": 500, "message": "stopped", "s
         (stream({"metricValues": {}}), "the row"),
         (stream({"dimensionValues": ROWS[0]["dimensionValues"], "metric_values": {}}), "the row"),
         (stream(changed(ESTIMATED_EARNINGS={"microsValue": "1.5"})), "ESTIMATED_EARNINGS is 1.5"),
+        (stream(changed(ESTIMATED_EARNINGS={"microsValue": "1e999999"})), "ESTIMATED_EARNINGS is 1E+999999"),
         (stream(changed(ESTIMATED_EARNINGS={"microsValue": "many"})), "'many' is not an amount"),
         (stream(changed(ESTIMATED_EARNINGS={"doubleValue": 1.5})), "ESTIMATED_EARNINGS is {'doubleValue'"),
         (stream(changed(ESTIMATED_EARNINGS={})), "ESTIMATED_EARNINGS is {}"),

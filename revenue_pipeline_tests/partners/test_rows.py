@@ -43,6 +43,8 @@ def test_instants_become_utc() -> None:
         ({"payout": None}, "a row without payout"),
         ({"payout": Decimal("NaN")}, "is not an amount of money"),
         ({"payout": 1.5}, "1.5 is not an amount of money"),
+        ({"payout": Decimal("1e29")}, "is not an amount of money"),
+        ({"payout": Decimal("1e-1001")}, "has more than 1000 decimals"),
         ({"currency": "US"}, "'US' is not a currency"),
         ({"converted_at": datetime(2026, 10, 5)}, "is not an instant"),  # noqa: DTZ001
         ({"converted_at": "2026-10-05T10:00:00Z"}, "is not an instant"),
