@@ -35,6 +35,7 @@ _TIMEZONES = {  # of the partner's list, the common ones; others are looked up
     "America/Phoenix": 89,
     "America/Los_Angeles": 90,
 }
+_IDS = ("conversion_id", "network_conversion_id")  # of a conversion: the documentation has known it by both
 _RATE_LIMITS = {"affiliate": RateLimit(5, 1), "network": RateLimit(30, 1)}
 _WINDOW_REFUSAL = re.compile(r"\b365\b|prior year", re.IGNORECASE)
 
@@ -97,7 +98,7 @@ class Everflow(Connector):
 
     def _records(self, day: date, http: PartnerHttp) -> list[_Record]:
         records: list[_Record] = []
-        ids: set[str | None] = set()
+        ids: set[str] = set()
         number, total = 0, None
         while total is None or len(records) < total:
             number += 1
@@ -108,7 +109,7 @@ class Everflow(Connector):
             if not page and len(records) < total:
                 raise IncompleteError(f"{len(records)} conversions came where `total_count` speaks of {total}")
             records += page
-            ids |= {self._text(record, "conversion_id", day) for record in page}
+            ids |= {self._id(record, day) for record in page}
         if len(records) != total or len(ids) != total:
             raise IncompleteError(f"{len(ids)} different conversions came where `total_count` speaks of {total}")
         return records
@@ -176,6 +177,12 @@ class Everflow(Connector):
             self._timezone_id = found[0]
         return self._timezone_id
 
+    def _id(self, record: _Record, day: date) -> str:
+        for field in _IDS:
+            if given := self._text(record, field, day):
+                return given
+        raise self.shape_error(day, f"a conversion without {' or '.join(_IDS)}")
+
     def _text(self, record: _Record, field: str, day: date) -> str | None:
         try:
             return text(record.get(field))
@@ -189,7 +196,7 @@ class Everflow(Connector):
             offer = offer.get(step) if isinstance(offer, dict) else None
         try:
             return ConversionRow(
-                conversion_id=self._text(record, "conversion_id", day) or "",
+                conversion_id=self._id(record, day),
                 click_id=self._text(record, self.options.click_id, day),
                 offer_id=text(offer),
                 payout=amount(record.get(self.options.payout or by_side)),
@@ -198,7 +205,7 @@ class Everflow(Connector):
                 status=self._text(record, "status", day) or self._text(record, "conversion_status", day),
             )
         except ValueError as error:
-            raise self.shape_error(day, f"{error} in the conversion {record.get('conversion_id')}") from None
+            raise self.shape_error(day, f"{error} in the conversion {self._id(record, day)}") from None
 
 
 def _instant(seconds: object) -> datetime:

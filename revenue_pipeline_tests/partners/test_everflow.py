@@ -249,6 +249,19 @@ def test_what_passes_is_tried_again(server: FakeServer, tmp_path: Path, status: 
     assert only(ask(server, tmp_path)).click_id == "click-1"
 
 
+def test_conversions_of_the_documentations_other_shape(server: FakeServer, tmp_path: Path) -> None:
+    known = ("transaction_id", "conversion_unix_timestamp", "revenue", "sub1")
+    rows = [{name: record(number)[name] for name in known} for number in (1, 2)]
+    rows = [{**row, "network_conversion_id": 70 + n, "conversion_status": "rejected"} for n, row in enumerate(rows)]
+    rows = [{**row, "event_name": "", "relationship": {"offer": {}, "geo": {}}} for row in rows]
+    server.replies = [Reply({"conversions": rows, "paging": {"page": 1, "page_size": 50, "total_count": 2}})]
+    found = [row for row in ask(server, tmp_path).rows if isinstance(row, ConversionRow)]
+    assert [(row.conversion_id, row.status, row.click_id) for row in found] == [
+        ("70", "rejected", "click-1"),
+        ("71", "rejected", "click-2"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [
