@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential, wait_random
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_result,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from revenue_pipeline.partners.archive import PendingAnswers
 from revenue_pipeline.partners.scrubbing import SIGNATURE_NAME, Scrubber, hide_from_logs
@@ -76,6 +84,7 @@ class HttpOptions:
     """Patience towards a partner. All times are seconds."""
 
     attempts: int = 5
+    patience: float = 240.0  # no attempt begins later: time for every wait, but not for a host that hangs five times
     base_wait: float = 1.0  # before the second attempt; doubles from there, with as much jitter again
     longest_wait: float = 60.0  # also when the partner asks for more
     connect_timeout: float = 10.0
@@ -263,7 +272,7 @@ class PartnerHttp:
         url = path if re.match("https?://", path) else f"{self._base_url.rstrip('/')}/{path.lstrip('/')}"
         retrying = Retrying(
             retry=retry_if_result(lambda outcome: isinstance(outcome, _Failure) and outcome.is_passing),
-            stop=stop_after_attempt(self._options.attempts),
+            stop=stop_after_attempt(self._options.attempts) | stop_after_delay(self._options.patience),
             wait=self._wait,
             before_sleep=self._log_retry,
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
@@ -271,8 +280,9 @@ class PartnerHttp:
         outcome: Answer | _Failure = retrying(self._attempt, method, url, expect, true_status, private, request)
         if isinstance(outcome, Answer):
             return outcome
-        if outcome.is_passing and self._options.attempts > 1:
-            raise PartnerError(f"{outcome.error.cause} Tried {self._options.attempts} times.", outcome.error.remedy)
+        attempts = retrying.statistics["attempt_number"]
+        if outcome.is_passing and attempts > 1:
+            raise PartnerError(f"{outcome.error.cause} Tried {attempts} times.", outcome.error.remedy)
         raise outcome.error
 
     def _attempt(

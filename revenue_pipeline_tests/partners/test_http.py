@@ -226,6 +226,13 @@ def test_no_answer_in_time(server: FakeServer) -> None:
         session(server.url, replace(IMPATIENT, attempts=2)).get("report")
 
 
+def test_a_host_that_hangs_is_not_asked_as_often_as_one_that_answers(server: FakeServer) -> None:
+    server.replies = [Reply(delay=SLOW)]
+    with pytest.raises(PartnerError, match="did not answer in time"):
+        session(server.url, replace(IMPATIENT, patience=0.1)).get("report")
+    assert len(server.requests) == 1
+
+
 def test_no_connection() -> None:
     with pytest.raises(PartnerError, match=r"connection to the partner failed .*Connection refused.* Tried 3 times\."):
         session(f"http://127.0.0.1:{free_port()}").get("report", params={"long": "x" * 400})
