@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,7 +61,6 @@ def run_graph(
     last_day = window.last if window.last > today else None
     definitions = build_defs(settings, last_day)
     job = definitions.resolve_job_def(REFRESH_JOB if only_open_days else JOB)
-    gc.freeze()  # what was imported and built stays: to look through it for garbage took a tenth of a small run
     chosen = None
     if selection is not None:
         graph = definitions.resolve_asset_graph()
