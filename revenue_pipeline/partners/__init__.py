@@ -24,8 +24,9 @@ def connectors() -> dict[str, type[Connector]]:
     found: dict[str, type[Connector]] = {}
     for entry in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{entry.name}")
-        for member in vars(module).values():
-            is_connector = inspect.isclass(member) and issubclass(member, Connector) and not inspect.isabstract(member)
-            if is_connector and member.__module__ == module.__name__:
+        # Python 3.10 takes an alias such as `dict[str, str]` for a class, but not as one of the module's own.
+        own = [each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == module.__name__]
+        for member in own:
+            if issubclass(member, Connector) and not inspect.isabstract(member):
                 found[member.name] = member
     return found
