@@ -84,11 +84,11 @@ class HttpOptions:
     """Patience towards a partner. All times are seconds."""
 
     attempts: int = 5
-    patience: float = 240.0  # no attempt begins later: time for every wait, but not for a host that hangs five times
     base_wait: float = 1.0  # before the second attempt; doubles from there, with as much jitter again
     longest_wait: float = 60.0  # also when the partner asks for more
     connect_timeout: float = 10.0
     read_timeout: float = 120.0  # wide reports take partners a minute and more
+    patience: float = 240.0  # then no attempt follows: time for every wait, but not for a host that hangs five times
 
 
 @dataclass(frozen=True)
