@@ -2,7 +2,8 @@
 
 Belongs here: how a partner is asked and what its answers mean (one file per partner), and what they share: `base`
 (accounts, importing a day), `rows`, `http`, `scrubbing` (secrets), `archive` (raw answers), and what some of them have
-in common: `costs` (advertising channels), `applovin_report`, `csv_files`, `google_oauth`, `graph_api`.
+in common: `costs` (advertising channels), `applovin_report`, `csv_files`, `google_oauth`, `google_stream`,
+`graph_api`.
 Does not belong here: storing rows, mapping ids or currencies (`raw`), reading settings or the environment (`settings`),
 Dagster, DuckDB, pandas.
 A new partner is one new file with one `Connector` in it, and its test.

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from revenue_pipeline.partners import google_oauth
+from revenue_pipeline.partners import google_oauth, google_stream
 from revenue_pipeline.partners.base import (
     Connector,
     ConnectorOptions,
@@ -165,12 +165,11 @@ class _Asked:
             **({"timeZone": _PACIFIC} if self.connector.account.timezone == _PACIFIC else {}),
         }
         path = f"v1/accounts/{options.publisher_id}/{options.report}Report:generate"
-        answer = self.http.post(path, json={"reportSpec": spec}, headers=self.headers)
+        answer = self.http.post(
+            path, json={"reportSpec": spec}, headers=self.headers, true_status=google_stream.true_status
+        )
         stream = answer.json()
         parts = stream if isinstance(stream, list) else [stream]
-        for part in parts:
-            if isinstance(part, dict) and "error" in part:
-                raise self.http.refusal(answer, _code(part["error"]))
         kinds = [[kind for kind in _PARTS if isinstance(part, dict) and kind in part] for part in parts]
         if kinds[:1] != [["header"]] or not all(len(kind) == 1 for kind in kinds):
             raise self._shape_error(f"no header, rows and footer in {answer.excerpt!r}")
@@ -267,11 +266,3 @@ def _metric(row: _Object, name: str) -> int | None:
     if number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
         raise ValueError(f"{name} is {number}")
     return int(number)
-
-
-def _code(error: Any) -> int:
-    """The HTTP status that an error in the stream amounts to."""
-    try:
-        return count(error["code"]) or 500
-    except (KeyError, TypeError, ValueError):
-        return 500

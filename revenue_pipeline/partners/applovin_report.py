@@ -75,7 +75,7 @@ class AppLovinReport:
             "offset": offset,
             **{f"sort_{column}": "ASC" for column in self.dimensions},  # else pages may overlap
         }
-        answer = self.http.get(self.path, params=params, expect=(200, *REFUSALS_TO_LOOK_AT))
+        answer = self.http.get(self.path, params=params, expect=(200, *REFUSALS_TO_LOOK_AT), true_status=_true_status)
         try:
             report = self._report(answer)
         except PartnerError as error:
@@ -107,6 +107,15 @@ class AppLovinReport:
                 raise self.connector.shape_error(self.day, f"a row without `{column}`")
         if row["day"] != self.day.isoformat():
             raise self.connector.shape_error(self.day, f"a row of day {row['day']!r}")
+
+
+def _true_status(answer: Answer) -> int:
+    """The HTTP status that an answer amounts to: what its `code` says, where HTTP says 200."""
+    try:
+        body = answer.json() if answer.status == 200 else None
+        return (count(body.get("code")) if isinstance(body, dict) else None) or answer.status
+    except (PartnerError, ValueError):
+        return answer.status
 
 
 def or_beyond_reach_back(connector: Connector, error: PartnerError, answer: Answer, day: date) -> PartnerError:

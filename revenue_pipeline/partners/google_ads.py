@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from revenue_pipeline.partners import google_oauth
-from revenue_pipeline.partners.base import CostRow, IncompleteError, PartnerError, count, text
+from revenue_pipeline.partners import google_oauth, google_stream
+from revenue_pipeline.partners.base import CostRow, IncompleteError, count, text
 from revenue_pipeline.partners.costs import CostConnector, CostOptions
-from revenue_pipeline.partners.http import Answer, PartnerHttp
+from revenue_pipeline.partners.http import PartnerHttp
 
 _PLATFORMS = {"APPLE_APP_STORE": "ios", "GOOGLE_APP_STORE": "android"}
 _CAMPAIGN = "campaign.id, campaign.app_campaign_setting.app_id, campaign.app_campaign_setting.app_store"
@@ -134,14 +134,13 @@ class GoogleAds(CostConnector):
     def _rows(self, query: str, day: date, http: PartnerHttp, headers: Mapping[str, str]) -> list[_Row]:
         """The rows of all batches of the stream; a stream that was cut off is no JSON."""
         path = f"{self.options.api_version}/customers/{_digits(self.options.customer_id)}/googleAds:searchStream"
-        answer = http.post(path, json={"query": query}, headers=headers, true_status=_true_status)
+        answer = http.post(path, json={"query": query}, headers=headers, true_status=google_stream.true_status)
         batches = answer.json()
         if not isinstance(batches, list):
             raise self.shape_error(day, f"no list of batches in {answer.excerpt!r}")
         rows: list[_Row] = []
         for batch in batches:
-            told = batch.keys() if isinstance(batch, dict) else set()
-            if "error" in told or not told & {"results", *_BESIDE_RESULTS}:
+            if not isinstance(batch, dict) or not ("results" in batch or batch.keys() & _BESIDE_RESULTS):
                 raise self.shape_error(day, f"a batch with something else than results in {answer.excerpt!r}")
             results = batch.get("results", [])  # an empty list is left out, as in all of Google's JSON
             if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
@@ -218,21 +217,6 @@ def _sum(spent: Iterable[_Spent]) -> _Spent:
         impressions=sum(part.impressions for part in parts),
         clicks=sum(part.clicks for part in parts),
     )
-
-
-def _true_status(answer: Answer) -> int:
-    """The HTTP status; that of an error in the stream, where it began well and failed later."""
-    if answer.status != 200 or b'"error"' not in answer.body:
-        return answer.status
-    try:
-        batches = answer.json()
-    except PartnerError:
-        return answer.status
-    for batch in batches if isinstance(batches, list) else [batches]:
-        if isinstance(batch, dict) and isinstance(batch.get("error"), dict):
-            code = batch["error"].get("code")
-            return code if isinstance(code, int) and code >= 400 else 500
-    return answer.status
 
 
 def _digits(customer_id: str) -> str:

@@ -229,6 +229,12 @@ def test_a_stream_that_broke_off_once_is_asked_for_again(server: FakeServer, tmp
     assert len(ask(server, tmp_path, lambda _: reports.pop(0)).rows) == 4
 
 
+def test_a_passing_trouble_under_http_200_is_tried_again(server: FakeServer, tmp_path: Path) -> None:
+    exhausted = {"error": {"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED"}}
+    reports = [[exhausted], STOPPED, stream(*ROWS)]
+    assert len(ask(server, tmp_path, lambda _: reports.pop(0)).rows) == 4
+
+
 @pytest.mark.parametrize(
     "report",
     [

@@ -284,6 +284,14 @@ def test_what_is_not_a_report_is_never_an_empty_day(
     assert what in error.cause
 
 
+@pytest.mark.parametrize("code", [429, "503"])
+def test_a_passing_trouble_under_http_200_is_tried_again(server: FakeServer, tmp_path: Path, code: object) -> None:
+    fake = FakeMax(REPORT)
+    trouble = Reply({"code": code, "message": "Too many requests"})
+    server.answer = lambda request: trouble if len(server.requests) == 1 else fake(request)
+    assert len(ask(server, tmp_path).rows) == len(REPORT)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
