@@ -65,11 +65,15 @@ def demo(days: int) -> None:
         _print_report(settings, name, today - timedelta(days=3), today - timedelta(days=3), "table")
     _print_cohorts(settings, Question("roas", today), "table")
     _print_status(settings, today, today - timedelta(days=3), today)
+    # As it was called: the environment's commands may be on no path.
+    command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     screen.print(
         "\nOpen the Dagster UI on this data with [bold]make dev[/], and the tables with any DuckDB client: "
         f"{_published_path(settings)}\nOpen {_published_path(settings).with_name('reports.html')} in a browser.\n"
-        "See every day of a report with [bold]revenue-pipeline report rpm[/], and what is still estimated with "
-        "[bold]revenue-pipeline status[/]."
+        f"See every day of a report with [bold]{command} report rpm[/], and what is still estimated with "
+        f"[bold]{command} status[/].",
+        highlight=False,
+        soft_wrap=True,
     )
     sys.exit(0 if succeeded else 1)
 
@@ -81,8 +85,7 @@ def demo(days: int) -> None:
 @click.option("--select", help="An asset selection, such as 'group:core' or '+key:reports/rpm'; everything by default.")
 def run(start: datetime, end: datetime, as_of: datetime | None, select: str | None) -> None:
     """Materialise the days from START to END in one run of the graph."""
-    if start > end:
-        raise click.BadParameter(f"{end:%Y-%m-%d} lies before --start", param_hint="--end")
+    _refuse_backwards(start, end)
     succeeded = _run(load_settings(), start.date(), end.date(), as_of.date() if as_of else None, select)
     sys.exit(0 if succeeded else 1)
 
@@ -140,6 +143,7 @@ def report(
     from revenue_pipeline.catalog import printed_macros
 
     settings = load_settings()
+    _refuse_backwards(start, end)
     first, last = start.date() if start else None, end.date() if end else None
     chosen = {option: value for option, value in asked.items() if value is not None}
     if name == "diff":
@@ -203,6 +207,7 @@ def explain(name: str | None, key: str, user: str | None, day: datetime | None, 
 @click.option("--end", type=DAY, help="Last day, included; the last there is by default.")
 def status(as_of: datetime | None, start: datetime | None, end: datetime | None) -> None:
     """Say per partner and day what is open, imported, verified, estimated, expired; and which days are stale."""
+    _refuse_backwards(start, end)
     settings = load_settings()
     day = as_of.date() if as_of else settings.today()
     _print_status(settings, day, start.date() if start else None, end.date() if end else None)
@@ -239,6 +244,11 @@ def main() -> None:
     except (SettingsError, FileNotFoundError, ValueError) as error:
         notices.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _refuse_backwards(start: datetime | None, end: datetime | None) -> None:
+    if start and end and start > end:
+        raise click.BadParameter(f"{end:%Y-%m-%d} lies before --start", param_hint="--end")
 
 
 def _run(
@@ -314,7 +324,7 @@ def _print_report(settings: Settings, name: str, start: date | None, end: date |
     if style != "table":
         write_rows(style, columns, rows)
     else:
-        print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows)
+        print_rows(f"{printed.table}, {settings.reporting.currency}", printed.headline, rows, by_day=True)
 
 
 def _print_answer(settings: Settings, name: str, given: Mapping[str, Any], style: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from revenue_pipeline.printing import Row, shown, titled
+from revenue_pipeline.printing import GAP, Row, shown, titled
 from revenue_pipeline.settings import Settings
 
 if TYPE_CHECKING:  # it brings Dagster, which takes seconds that `--help` does not have
@@ -24,7 +24,6 @@ GRANULARITIES = ("day", "week", "month")
 VIEW_TYPES = ("cumulative", "non_cumulative")
 LTV = "ltv"
 WHOLE = "none"
-GAP = 2  # between the columns of a table
 ALL_EVENTS = "all"
 
 
@@ -163,7 +162,7 @@ def triangles(answer: Answer, width: int) -> Iterator[Table]:
     names = ["", *([question.dimension] if question.dimension != WHOLE else []), metric.beside]
     headers = {n: f"{n} days" if question.metric == LTV else f"{question.granularity} {n}" for n in ages}
     fixed = [[header, *(line.names[place] for line in lines)] for place, header in enumerate(names)]
-    room = width - sum(max(map(len, column)) + GAP for column in fixed)
+    room = width + 1 - sum(max(map(len, column)) + GAP for column in fixed)  # nothing divides the last from the edge
     widths = {n: max(len(headers[n]) + 1, *(len(line.cells.get(n, "")) for line in lines)) + GAP for n in ages}
     for number, block in enumerate(_blocks(widths, room)):
         table = titled(None)

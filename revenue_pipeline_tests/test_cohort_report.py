@@ -75,6 +75,7 @@ def test_columns_that_do_not_fit_go_below_with_the_cohorts_that_have_them() -> N
     rows = [cell(start, period, "1") for start, ages in ((None, 6), (0, 6), (3, 3)) for period in range(ages)]
     lines = drawn(Answer(Question("revenue", TODAY, START, TODAY), [], rows), width=64).splitlines()
     assert max(map(len, lines)) <= 64
+    assert not any("…" in line for line in lines)
     assert [line.split() for line in lines if "day" in line] == [
         ["cohort_users", "day", "0", "day", "1", "day", "2", "day", "3"],
         ["cohort_users", "day", "4", "day", "5"],
