@@ -291,14 +291,20 @@ def check_specs(key: dg.AssetKey, checks: Sequence[Check]) -> list[dg.AssetCheck
 def run_check(
     connection: duckdb.DuckDBPyConnection, key: dg.AssetKey, check: Check, values: Mapping[str, Any]
 ) -> dg.AssetCheckResult:
-    """Run a check: it passes when its query gives no row, and shows the first bad rows when it does not."""
+    """Run a check: it passes when its query gives no row; else it tells the first bad row and shows the first ones."""
     names, bad = _bad_rows(connection, check, values)
+    told = None
+    if bad:
+        told = ", ".join(f"{name} {as_text(value)}" for name, value in zip(names, bad[0], strict=True))
+        if len(bad) > 1:
+            told += f"; and {len(bad) - 1} {'or ' if len(bad) == PREVIEW_ROWS else ''}more like it"
     shown = {"bad_rows": dg.MetadataValue.md(as_markdown(names, bad))} if bad else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,
         passed=not bad,
         severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+        description=told,
         metadata=shown,
     )
 

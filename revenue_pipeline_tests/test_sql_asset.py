@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from revenue_pipeline import core, reports
@@ -12,7 +13,7 @@ from revenue_pipeline.catalog import all_tables
 from revenue_pipeline.definitions import JOB, build_defs
 from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.settings_tables import SETTINGS_TABLES
-from revenue_pipeline.sql_asset import SqlTable, column_lineage
+from revenue_pipeline.sql_asset import Check, SqlTable, column_lineage, run_check
 from revenue_pipeline_tests.conftest import ACME, Land, MakeSettings, impression
 from revenue_pipeline_tests.message_rows import ACTIVITY, activity
 from revenue_pipeline_tests.sql_fixture import DAY, NEXT_DAY, TABLES, SqlFixture
@@ -101,3 +102,20 @@ def test_tables_written_together_can_be_selected_alone(make_settings: MakeSettin
 
     materialized = {event.asset_key for event in result.get_asset_materialization_events()}
     assert materialized == set(chosen)
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (0, None),
+        (1, "partner p0, impressions 0"),
+        (3, "partner p0, impressions 0; and 2 more like it"),
+        (99, "partner p0, impressions 0; and 9 or more like it"),
+    ],
+)
+def test_a_check_that_fails_tells_its_first_row(bad: int, told: str | None) -> None:
+    query = "SELECT 'p' || n AS partner, n AS impressions FROM range($bad) AS numbers (n)"
+    check = Check("partners_are_known", "Partners should be known.", query, frozenset({"bad"}), blocking=False)
+    with duckdb.connect() as connection:
+        result = run_check(connection, dg.AssetKey(["core", "ledger"]), check, {"bad": bad})
+    assert (result.passed, result.description) == (bad == 0, told)
