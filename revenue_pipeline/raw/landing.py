@@ -252,10 +252,10 @@ class _Reading:
         if not each.kind.is_json:
             # An object or a list stays as it was written, without the quotes around its numbers.
             value = f"fields.{identifier(each.name)}"
-            as_written = f"line ->> {quoted(f'$.{each.name}')}"
+            as_written = f"(line ->> {quoted(f'$.{each.name}')})"
             return trimmed(f"CASE WHEN left({value}, 1) IN ('{{', '[') THEN {as_written} ELSE {value} END")
         path = quoted(f"$.{each.name}")
-        return f"CASE json_type(line, {path}) WHEN 'NULL' THEN NULL ELSE {trimmed(f'line ->> {path}')} END"
+        return f"CASE json_type(line, {path}) WHEN 'NULL' THEN NULL ELSE {trimmed(f'(line ->> {path})')} END"
 
     def _text(self, each: Field) -> str:
         if self._is_ndjson:
