@@ -118,8 +118,16 @@ class PublishedCopy:
         return connection
 
     def read(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """Ask the copy one question; FileNotFoundError where nothing was published yet."""
-        return self.open().sql(query, params=parameters or {})
+        """Ask the copy one question.
+
+        Raises:
+            FileNotFoundError: nothing was published yet, or not what the query reads.
+        """
+        try:
+            return self.open().sql(query, params=parameters or {})
+        except duckdb.CatalogException as error:
+            missing = str(error).removeprefix("Catalog Error: ").splitlines()[0]
+            raise FileNotFoundError(f"{self.path}: {missing} It was never published: run the graph first") from error
 
     def _write_days(
         self, connection: duckdb.DuckDBPyConnection, table: Table, days: Sequence[str]

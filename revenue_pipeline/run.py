@@ -63,13 +63,20 @@ def run_graph(
     job = definitions.resolve_job_def(REFRESH_JOB if only_open_days else JOB)
     chosen = None
     if selection is not None:
-        graph = definitions.resolve_asset_graph()
-        chosen = sorted(dg.AssetSelection.from_string(selection).resolve(graph))
-        if not chosen:
-            raise ValueError(f"the selection {selection!r} selects no asset")
+        chosen = _selected(definitions.resolve_asset_graph(), selection)
     with dg.DagsterInstance.ephemeral() as ephemeral:
         result = _execute(job, instance or ephemeral, window, as_of, settings, only_open_days, chosen, on_event)
         return _outcome(result)
+
+
+def _selected(graph: dg.AssetGraph, selection: str) -> list[dg.AssetKey]:
+    try:
+        chosen = sorted(dg.AssetSelection.from_string(selection).resolve(graph))
+    except dg.DagsterError as error:  # it does not read as a selection, or names what is not there
+        raise ValueError(f"the selection {selection!r}: {error}") from error
+    if not chosen:
+        raise ValueError(f"the selection {selection!r} selects no asset")
+    return chosen
 
 
 def _execute(

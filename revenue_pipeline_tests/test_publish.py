@@ -340,3 +340,12 @@ def test_readers_in_other_processes_see_the_old_state_or_the_new_one_and_never_w
         reads, states = map(int, told.split())
         assert reads > 3
         assert states > 1
+
+
+def test_what_was_never_published_is_named(deployment: Deployment) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing is published yet"):
+        deployment.copy.read("SELECT * FROM reports.sales")
+    deployment.write(Window.of_day(day(0)), 5)
+    deployment.publish()
+    with pytest.raises(FileNotFoundError, match=r"gone does not exist.*run the graph first"):
+        deployment.copy.read("SELECT * FROM reports.gone")

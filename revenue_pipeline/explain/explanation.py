@@ -274,4 +274,4 @@ def _fewest_named(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> Seq
 
 def said(key: Mapping[str, Any]) -> str:
     """Write a key as people type it."""
-    return ", ".join(f"{column}={value}" for column, value in key.items()) or "no key"
+    return ", ".join(f"{column}={'NULL' if value is None else value}" for column, value in key.items()) or "no key"

@@ -13,7 +13,10 @@ WITH facts AS (
             WHEN $dimension IN ('campaign', 'campaign_id') THEN campaign_id
             WHEN $dimension = 'sending_list' THEN sending_list
             WHEN $dimension LIKE 'custom.%' THEN custom ->> substring($dimension, 8)
-            ELSE error('there is no dimension ' || $dimension)
+            ELSE error(
+                'there is no dimension ' || $dimension || '; there are creative, offer, campaign, sending_list, message, '
+                || 'contact, date and custom.<name>'
+            )
         END AS dimension_value,
         sends, segments, clicks, conversions, revenue, cost
     FROM reports.performance

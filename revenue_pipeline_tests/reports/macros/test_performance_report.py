@@ -90,5 +90,5 @@ def test_a_range_of_one_day(sql: SqlFixture) -> None:
 
 
 def test_an_unheard_of_dimension_is_refused_by_name(sql: SqlFixture) -> None:
-    with pytest.raises(duckdb.InvalidInputException, match="there is no dimension colour"):
+    with pytest.raises(duckdb.InvalidInputException, match="there is no dimension colour; there are creative, "):
         report(sql, "colour")
