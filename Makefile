@@ -9,10 +9,11 @@ export DAGSTER_HOME ?= $(CURDIR)/data/dagster
 demo: $(VENV)/installed
 	@$(BIN)/revenue-pipeline demo
 
-# The simulator runs beside the UI, so that the demo's partner can be asked again from there.
+# The simulator runs beside the UI, so that the demo's partners can be asked again from there. What is ignored is advice
+# to start another command.
 dev: $(VENV)/installed
-	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
-	@$(BIN)/revenue-pipeline simulator & trap "kill $$!" EXIT INT TERM; $(BIN)/dagster dev -w workspace.yaml
+	@mkdir -p $(DAGSTER_HOME) && cp revenue_pipeline/dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	@$(BIN)/revenue-pipeline simulator & trap "kill $$!" EXIT INT TERM; PYTHONWARNINGS=ignore:Function $(BIN)/dagster dev -w workspace.yaml
 
 test: $(VENV)/installed
 	@$(BIN)/python -m pytest

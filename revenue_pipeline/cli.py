@@ -54,17 +54,19 @@ def demo(days: int) -> None:
     first = today - timedelta(days=days - 1)
     world = World(first_day=first, last_day=today)
     landing = Path(load_settings().storage.landing)
+    partners = Simulator(world, port=SIMULATOR_PORT, today=today)  # first, since its port may be taken
     with _progress() as progress:
         task = progress.add_task("landing generated events", total=days)
         land(world, landing, today, lambda _day: progress.advance(task))
-    with Simulator(world, port=SIMULATOR_PORT, today=today):
+    with partners:
         settings = load_settings()
         first = max(first, settings.start_date)
         succeeded = _run(settings, first, today, today)
+    shown = max(first, today - timedelta(days=3))
     for name in ("rpm", "ctr"):
-        _print_report(settings, name, today - timedelta(days=3), today - timedelta(days=3), "table")
+        _print_report(settings, name, shown, shown, "table")
     _print_cohorts(settings, Question("roas", today), "table")
-    _print_status(settings, today, today - timedelta(days=3), today)
+    _print_status(settings, today, shown, today)
     # As it was called: the environment's commands may be on no path.
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
     screen.print(

@@ -41,13 +41,22 @@ class Simulator:
     """
 
     def __init__(self, world: World, port: int = 0, today: date | None = None, faults: Iterable[str] = ()) -> None:
-        """Takes the port at once and answers once entered, or by `serve_forever`."""
+        """Take the port at once, and answer once entered, or by `serve_forever`.
+
+        Raises:
+            ValueError: something else listens at the port.
+        """
         self.today = today
         self.faults = Faults(faults)
         self.requests: list[str] = []
         self._world = world
         self._counterparts = discover()
-        self._server = _Server(self, port)
+        try:
+            self._server = _Server(self, port)
+        except OSError as error:
+            raise ValueError(
+                f"port {port}: {error.strerror}: end what listens there, maybe `make dev` or another simulator"
+            ) from error
 
     @property
     def url(self) -> str:

@@ -283,3 +283,10 @@ def test_faults_from_the_start_and_over_http(world: World) -> None:
 def test_an_unknown_fault_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="unknown fault 'earthquake'"):
         Simulator(world, faults=["earthquake"])
+
+
+def test_a_port_that_is_taken_is_named(world: World) -> None:
+    with Simulator(world) as running:
+        port = int(running.url.rpartition(":")[2])
+        with pytest.raises(ValueError, match=f"port {port}: Address already in use: end what listens there"):
+            Simulator(world, port=port)
