@@ -45,14 +45,15 @@ function showControls() {
 
 function showCohorts() {
   const metric = cohorts.metrics.find((each) => each.name === chosen.metric);
+  // A metric with one view shows that one; what was chosen comes back with the next metric.
+  const view = metric.view_types.includes(chosen.view_type) ? chosen.view_type : metric.view_types[0];
   for (const input of document.querySelectorAll("input[name=view_type]")) {
     input.disabled = !metric.view_types.includes(input.value);
-    if (input.checked && input.disabled) chosen.view_type = metric.view_types[0];
+    input.checked = input.value === view;
   }
-  for (const input of document.querySelectorAll("input[name=view_type]")) input.checked = input.value === chosen.view_type;
   document.getElementById("meaning").textContent = metric.meaning;
   const report = cohorts.reports.find((each) =>
-    ["view_type", "granularity", "start_event", "revenue_event"].every((name) => each[name] === chosen[name]));
+    each.view_type === view && ["granularity", "start_event", "revenue_event"].every((name) => each[name] === chosen[name]));
   const table = document.getElementById("cohort-table");
   table.replaceChildren();
   if (!report || report.rows.length === 0) {

@@ -65,10 +65,15 @@ def test_what_is_chosen_is_what_is_shown(browser: Browser, page: Path) -> None:
 
     shown.get_by_text("ROAS", exact=True).click()
     assert rows(shown)[1] == ["2026-11-05", "1,000.00", "1.2345", "1.2348"]
+    shown.get_by_text("Users", exact=True).click()
+    assert shown.locator("input[value=cumulative]").is_disabled()
+    assert shown.locator("input[value=non_cumulative]").is_checked()
+    shown.get_by_text("ROAS", exact=True).click()
+    assert shown.locator("input[value=cumulative]").is_checked()
+    assert rows(shown)[1][-1] == "1.2348"
     shown.get_by_text("In the period").click()
     assert rows(shown)[1][-1] == "0.0003"
     shown.get_by_text("Users", exact=True).click()
-    assert shown.locator("input[value=cumulative]").is_disabled()
     shown.get_by_text("Month", exact=True).click()
     assert [line[0] for line in rows(shown)] == ["All", "2026-11-01"]
     shown.get_by_text("sign up").click()
