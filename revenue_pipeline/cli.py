@@ -478,3 +478,7 @@ def _published_path(settings: Settings) -> Path:
     from revenue_pipeline.publish import PublishedCopy
 
     return PublishedCopy(settings.storage.warehouse).path
+
+
+if __name__ == "__main__":
+    main()
