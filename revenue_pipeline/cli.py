@@ -95,7 +95,10 @@ def run(start: datetime, end: datetime, as_of: datetime | None, select: str | No
 @commands.command()
 @click.option("--as-of", type=DAY, help="The day the run believes it is; today by default.")
 def refresh(as_of: datetime | None) -> None:
-    """Do what the schedules do: the trailing window, and every closed day that is not settled yet."""
+    """Do what the schedules do: the trailing window, and every closed day that is not settled yet.
+
+    The page of reports is left to its own schedule; to write it now: run … --select 'key:"published/page"'.
+    """
     from revenue_pipeline.schedules import refresh_windows
 
     settings = load_settings()
