@@ -73,7 +73,8 @@ def demo(days: int) -> None:
         "\nOpen the Dagster UI on this data with [bold]make dev[/], and the tables with any DuckDB client: "
         f"{_published_path(settings)}\nOpen {_published_path(settings).with_name('reports.html')} in a browser.\n"
         f"See every day of a report with [bold]{command} report rpm[/], and what is still estimated with "
-        f"[bold]{command} status[/].",
+        f"[bold]{command} status[/].\n"
+        "To run days again, keep [bold]make dev[/] running: its simulated partners answer then.",
         highlight=False,
         soft_wrap=True,
     )
