@@ -14,7 +14,7 @@ from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.assets import raw_assets
 from revenue_pipeline.raw.slices import writers
 from revenue_pipeline.run_day import RunDay
-from revenue_pipeline.schedules import landing_sensor, page_schedule, probe_schedule, refresh_schedule
+from revenue_pipeline.schedules import landing_sensor, page_schedule, probe_schedule, refresh_schedule, zones_differ
 from revenue_pipeline.settings import Settings, load_settings
 from revenue_pipeline.settings_tables import SETTINGS_TABLES, attach_settings_tables
 from revenue_pipeline.sql_asset import OWNERS, sql_assets
@@ -53,7 +53,7 @@ def build_defs(
     assets = [
         *raw_assets(settings, partitions),
         *(
-            sql_assets(tables, settings, partitions, known, writers(settings))
+            sql_assets(tables, settings, partitions, known, writers(settings), zones_differ(settings))
             for tables in (*core.GROUPS, *reports.GROUPS)
         ),
         published_asset(settings, partitions),

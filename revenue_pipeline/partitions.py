@@ -113,11 +113,15 @@ class Reads:
         """Give `before` in days, where `reach` holds the lengths that the settings decide, as `Settings.reach` does."""
         return self.before if isinstance(self.before, int) else reach[self.before]
 
-    def mapping(self, reach: Mapping[str, int]) -> dg.TimeWindowPartitionMapping:
-        """Give the same to Dagster, which then marks the right neighbours stale after a backfill."""
+    def mapping(self, zones_differ: bool) -> dg.TimeWindowPartitionMapping:
+        """Give the neighbours to Dagster, which marks those stale that read a backfilled day.
+
+        A day reads the one before and the one after it where days of different zones meet; where there is but one zone
+        these reads find nothing. Longer reaches are left to `status`: a backfill of the UI would run all their days.
+        """
         return dg.TimeWindowPartitionMapping(
-            start_offset=-self.days_before(reach),
-            end_offset=self.after,
+            start_offset=-1 if zones_differ and self.before == 1 else 0,
+            end_offset=1 if zones_differ and self.after == 1 else 0,
             allow_nonexistent_upstream_partitions=True,
         )
 

@@ -38,7 +38,7 @@ def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
     Days whose conversions have moved to other days are run again as well.
     """
     longest = max([settings.import_window_days, *(_import_window_days(settings, name) for name in settings.partners)])
-    around = _days_around(settings)
+    around = 1 if zones_differ(settings) else 0
     days = {as_of - timedelta(days=age) for age in range(longest + around)}
     for day in unsettled_days(settings, as_of):
         days.update(day + timedelta(days=offset) for offset in range(-around, around + 1))
@@ -46,9 +46,9 @@ def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
     return list(contiguous(day for day in days if settings.start_date <= day <= as_of))
 
 
-def _days_around(settings: Settings) -> int:
-    # Reports of a day read the partner days around it, which differ where zones do.
-    return 1 if any(timezone_of(settings, name) != settings.reporting.timezone for name in settings.partners) else 0
+def zones_differ(settings: Settings) -> bool:
+    """Tell whether a partner's days are not the reporting zone's: its reports of a day read the days around it."""
+    return any(timezone_of(settings, name) != settings.reporting.timezone for name in settings.partners)
 
 
 def unsettled_days(settings: Settings, as_of: date) -> list[date]:
@@ -84,7 +84,7 @@ def probe_windows(settings: Settings, as_of: date) -> list[Window]:
     The day of a week and a day ago, that of two weeks and a day ago, and on the first of a month every day of the month
     before, when partners have closed their books.
     """
-    around = _days_around(settings)
+    around = 1 if zones_differ(settings) else 0
     probed = {as_of - timedelta(days=age) for age in PROBED_AGES}
     if as_of.day == 1:
         month = Window((as_of - ONE_DAY).replace(day=1), as_of)

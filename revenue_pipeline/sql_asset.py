@@ -135,6 +135,7 @@ def sql_assets(
     partitions: dg.DailyPartitionsDefinition,
     known: Sequence[Table],
     writers: Writers,
+    zones_differ: bool,
 ) -> dg.AssetsDefinition:
     """Make the assets that replace the run's days of `tables` by what their SELECTs give.
 
@@ -147,11 +148,12 @@ def sql_assets(
         partitions: the days.
         known: every table that their files may read, for the lineage of columns.
         writers: which assets write the tables that they read.
+        zones_differ: whether days of different time zones meet in them.
     """
 
     @dg.multi_asset(
         name=tables[0].name.replace(".", "__"),
-        specs=[_spec(table, settings, partitions, writers) for table in tables],
+        specs=[_spec(table, partitions, writers, zones_differ) for table in tables],
         check_specs=[spec for table in tables for spec in check_specs(table.key, table.all_checks)],
         can_subset=True,
         backfill_policy=SINGLE_RUN,
@@ -176,12 +178,12 @@ def sql_assets(
 
 
 def _spec(
-    table: SqlTable, settings: Settings, partitions: dg.DailyPartitionsDefinition, writers: Writers
+    table: SqlTable, partitions: dg.DailyPartitionsDefinition, writers: Writers, zones_differ: bool
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=table.key,
         deps=[
-            dg.AssetDep(key, partition_mapping=read.mapping(settings.reach))
+            dg.AssetDep(key, partition_mapping=read.mapping(zones_differ))
             for read in table.reads
             for key in writers.get(read.table, [asset_key(read.table)])
         ],

@@ -87,14 +87,22 @@ def test_a_replay_may_end_on_any_day_whatever_the_clock_says(last: date) -> None
     assert list(partitions.get_partition_keys()) == [str(last - timedelta(days=age)) for age in (2, 1, 0)]
 
 
-def test_what_a_table_reads_of_its_neighbours_is_told_to_dagster() -> None:
-    mapping = Reads("raw.events", before=1, after=2).mapping({})
+@pytest.mark.parametrize(
+    ("reads", "zones_differ", "offsets"),
+    [
+        (Reads("raw.events", before=1, after=1), True, (-1, 1)),
+        (Reads("raw.events", before=1, after=1), False, (0, 0)),
+        (Reads("raw.message_sends", before=31), True, (0, 0)),
+        (Reads("core.cohort_members", before=FOLLOWED), True, (0, 0)),
+    ],
+)
+def test_dagster_is_told_of_neighbours_where_days_of_different_zones_meet(
+    reads: Reads, zones_differ: bool, offsets: tuple[int, int]
+) -> None:
+    mapping = reads.mapping(zones_differ)
+    assert (mapping.start_offset, mapping.end_offset) == offsets
 
-    assert (mapping.start_offset, mapping.end_offset) == (-1, 2)
 
-
-@pytest.mark.parametrize(("before", "days"), [(FOLLOWED, 90), (CREDITED, 30)])
+@pytest.mark.parametrize(("before", "days"), [(FOLLOWED, 90), (CREDITED, 30), (1, 1)])
 def test_some_reads_reach_back_as_many_days_as_the_settings_say(before: Any, days: int) -> None:
-    mapping = Reads("core.cohort_members", before=before).mapping({"followed": 90, "credited": 30})
-
-    assert (mapping.start_offset, mapping.end_offset) == (-days, 0)
+    assert Reads("core.cohort_members", before=before).days_before({"followed": 90, "credited": 30}) == days
