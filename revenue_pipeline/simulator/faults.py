@@ -16,6 +16,7 @@ REFUSALS = {
     "window_refused": "the partner's refusal of days beyond its reach-back, whatever the days",
     "not_found": "404 with the text of a gateway, which says nothing of data",
     "no_content": "204, with nothing in it",
+    "empty_body": "HTTP 200, with nothing in it",
 }
 FAULTS = REFUSALS | {
     "slow": "the answer comes after `value` seconds (default 5)",

@@ -30,6 +30,7 @@ _REFUSE: Mapping[str, Callable[[Fault, Counterpart, str | None], Answer]] = {
     "window_refused": lambda _, partner, __: partner.refuse_window(),
     "not_found": lambda *_: Answer.text(404, "No route here"),
     "no_content": lambda *_: Answer(204, b""),
+    "empty_body": lambda *_: Answer(200, b""),
 }
 
 
