@@ -17,6 +17,7 @@ REFUSALS = {
     "not_found": "404 with the text of a gateway, which says nothing of data",
     "no_content": "204, with nothing in it",
     "empty_body": "HTTP 200, with nothing in it",
+    "redirected": "307 to another host, where nobody answers",
 }
 FAULTS = REFUSALS | {
     "slow": "the answer comes after `value` seconds (default 5)",

@@ -31,6 +31,7 @@ _REFUSE: Mapping[str, Callable[[Fault, Counterpart, str | None], Answer]] = {
     "not_found": lambda *_: Answer.text(404, "No route here"),
     "no_content": lambda *_: Answer(204, b""),
     "empty_body": lambda *_: Answer(200, b""),
+    "redirected": lambda *_: Answer.text(307, "Moved", Location="http://localhost:9/elsewhere"),
 }
 
 

@@ -345,6 +345,7 @@ ODD: list[tuple[Network, dict[str, Any], str]] = [
     (META, {"name": "error_in_body", "value": 4}, "the partner's rate limit is reached (HTTP 200 with code 429)"),
     (META, {"name": "error_in_body", "value": 100}, "the partner refused the request (HTTP 200 with code 400)"),
     (META, {"name": "no_content"}, "the partner refused the request (HTTP 204)"),
+    *((network, {"name": "redirected"}, "localhost") for network in (MAX, ADMOB, LEVELPLAY, UNITY, META)),
     *((network, {"name": "empty_body"}, "not JSON") for network in (MAX, ADMOB, LEVELPLAY, UNITY_JSON, META)),
     (UNITY, {"name": "empty_body"}, "no headings"),
     (MAX_USERS, {"name": "empty_body", "path": "/files/"}, "no headings"),
