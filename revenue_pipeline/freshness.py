@@ -156,7 +156,7 @@ def _partner_day(
     return PartnerDay(
         partner=partner,
         report_date=day,
-        is_closed=is_closed(day, as_of, _window_days(settings, partner)),
+        is_closed=is_closed(day, as_of, settings.window_days(partner)),
         last_imported_at=imported_at,
         import_error=error,
         imported_revenue=imported if has_revenue else None,
@@ -186,7 +186,7 @@ def settlements(settings: Settings) -> list[Settlement]:
     return [
         Settlement(
             partner=partner,
-            import_window_days=_window_days(settings, partner),
+            import_window_days=settings.window_days(partner),
             recommended_import_window_days=recommended,
             report_dates=report_dates,
             settled_shares=known[partner],
@@ -257,8 +257,3 @@ def _sources(
         for offset in range(-read.days_before(settings.reach), read.after + 1):
             for name in names:
                 yield name, day + timedelta(days=offset)
-
-
-def _window_days(settings: Settings, partner: str) -> int:
-    set_up = settings.partners.get(partner)
-    return (set_up.import_window_days if set_up else None) or settings.import_window_days

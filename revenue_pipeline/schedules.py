@@ -37,7 +37,7 @@ def refresh_windows(settings: Settings, as_of: date) -> list[Window]:
 
     Days whose conversions have moved to other days are run again as well.
     """
-    longest = max([settings.import_window_days, *(_import_window_days(settings, name) for name in settings.partners)])
+    longest = max([settings.import_window_days, *(settings.window_days(name) for name in settings.partners)])
     around = 1 if zones_differ(settings) else 0
     days = {as_of - timedelta(days=age) for age in range(longest + around)}
     for day in unsettled_days(settings, as_of):
@@ -61,7 +61,7 @@ def unsettled_days(settings: Settings, as_of: date) -> list[date]:
         )
     except FileNotFoundError:
         return []
-    own = {name: _import_window_days(settings, name) for name in settings.revenue_partners}
+    own = {name: settings.window_days(name) for name in settings.revenue_partners}
     closed = {day for day, partner in rows if is_closed(day, as_of, own.get(partner, settings.import_window_days))}
     return sorted(closed)
 
@@ -250,7 +250,3 @@ def _names_in(filesystem: Any, folder: str) -> set[str]:
 
 def _changed_at(entry: Mapping[str, Any]) -> Any:
     return entry.get("mtime") or entry.get("LastModified") or entry.get("last_modified") or entry.get("ETag")
-
-
-def _import_window_days(settings: Settings, partner: str) -> int:
-    return settings.partners[partner].import_window_days or settings.import_window_days

@@ -224,6 +224,11 @@ class Settings(_Section):
         """How many days back some tables read: those that cohorts are `followed` for, and a click is `credited` for."""
         return {"followed": self.cohorts.max_days, "credited": self.attribution.longest_days}
 
+    def window_days(self, partner: str) -> int:
+        """Give for how many days a partner's day stays open: its own setting, else the one for all partners."""
+        own = self.partners[partner].import_window_days if partner in self.partners else None
+        return own or self.import_window_days
+
     def secret(self, variable: str) -> str:
         """Give the secret that the environment variable `variable` held when the settings were loaded."""
         return self.secrets[variable].get_secret_value()

@@ -65,7 +65,7 @@ def attach_settings_tables(connection: duckdb.DuckDBPyConnection, settings: Sett
         connection.execute(f"CREATE TABLE {table.name} ({columns})")
     for name, partner in settings.revenue_partners.items():
         grain = [column in partner.grain for column in GRAIN_COLUMNS]
-        values = [name, partner.granularity, partner.import_window_days or settings.import_window_days]
+        values = [name, partner.granularity, settings.window_days(name)]
         connection.execute(
             "INSERT INTO settings.partners VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [*values, *grain, partner.granularity == "user_level"],

@@ -112,7 +112,7 @@ def partner_asset(partner: str, settings: Settings, partitions: dg.DailyPartitio
     specs = [_partner_spec(partner, set_up, destination, partitions) for destination in filled]
     if partner in rate_publishers(settings):
         specs.append(_rates_spec(partner, set_up, partitions))
-    import_window_days = set_up.import_window_days or settings.import_window_days
+    import_window_days = settings.window_days(partner)
 
     @dg.multi_asset(
         name=f"import_{_as_name(partner)}",
