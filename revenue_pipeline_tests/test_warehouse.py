@@ -240,6 +240,20 @@ def test_every_table_is_there_from_the_first_write_with_its_comments(warehouse: 
     )
 
 
+def test_names_of_single_things_are_stored_as_they_are_and_what_repeats_is_compressed(tmp_path: Path) -> None:
+    seen = Table("core.seen", "day", (*SALES.columns[:2], Column("event_id", "VARCHAR"), Column("user_id", "VARCHAR")))
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb", tables=(seen,))
+    with warehouse.writing(LOG, "a test") as connection:
+        connection.execute(
+            f"INSERT INTO core.seen SELECT DATE '{DAY}', 'acme', 'event ' || range, 'user ' || range FROM range(10000)"
+        )
+
+    told = "SELECT column_name, compression FROM pragma_storage_info('core.seen') WHERE segment_type = 'VARCHAR'"
+    how = dict(stored(warehouse, told))
+    assert how["event_id"] == how["user_id"] == "Uncompressed"
+    assert how["partner"] != "Uncompressed"
+
+
 SOLD = Macro("core.sold", ("least",), "SELECT day, revenue FROM core.sales WHERE revenue >= least", "It's what sold.")
 
 

@@ -36,9 +36,12 @@ weighed AS (
 ledger AS (
     SELECT
         *,
-        -- The same whenever it is worked out: it joins what two looks at the impressions find.
-        row_number() OVER (
-            ORDER BY report_date, partner, app_id, platform, country, ad_format, ad_unit_id, user_id, status
+        -- The same whenever it is worked out: it joins what two looks at the impressions find. Narrow, as are the days
+        -- between, because ten million impressions are put in order by them.
+        CAST(
+            row_number() OVER (
+                ORDER BY report_date, partner, app_id, platform, country, ad_format, ad_unit_id, user_id, status
+            ) AS INTEGER
         ) AS key_number,
         -- Dividing in 64 bits takes a fiftieth of the time, and most keys fit.
         divisor < 9000000000000000000 AND multiplier * largest_units < 9000000000000000000 AS is_short
@@ -50,6 +53,7 @@ impressions AS NOT MATERIALIZED (
         events.report_date, events.event_date, events.event_id, events.event_time, events.user_id,
         coalesce(events.partner, 'unknown') AS partner, events.app_id, events.platform, events.country,
         events.ad_format, events.ad_unit_id, events.container_id, events.creative_id,
+        CAST(date_diff('day', events.report_date, events.event_date) AS TINYINT) AS days_between,
         events.reporting_revenue AS estimate,
         CAST(floor(events.reporting_revenue) AS BIGINT) * 1000000000 + CAST(
             CAST(events.reporting_revenue - floor(events.reporting_revenue) AS DECIMAL(10, 9)) * 1000000000 AS BIGINT
@@ -74,7 +78,7 @@ shares AS NOT MATERIALIZED (
         impressions.report_date, impressions.event_date, impressions.event_id, impressions.event_time,
         impressions.user_id, impressions.partner, impressions.app_id, impressions.platform, impressions.country,
         impressions.ad_format, impressions.ad_unit_id, impressions.container_id, impressions.creative_id,
-        impressions.estimate,
+        impressions.days_between, impressions.estimate,
         ledger.status, ledger.key_number, ledger.direction, ledger.total_units, ledger.is_weighted,
         CAST(
             CASE
@@ -99,16 +103,16 @@ shares AS NOT MATERIALIZED (
 
 ranked AS (
     SELECT
-        key_number, event_date, event_id, total_units,
+        key_number, days_between, event_id, total_units,
         sum(share_units) OVER (PARTITION BY key_number) AS given_units,
-        row_number() OVER (PARTITION BY key_number ORDER BY event_date, event_id) AS position
+        row_number() OVER (PARTITION BY key_number ORDER BY days_between, event_id) AS position
     FROM shares
     WHERE status = 'verified'
 ),
 
 -- The last impression of each key that gets one of the units left over: those before it do, those after it do not.
 last_favoured AS (
-    SELECT key_number, event_date, event_id
+    SELECT key_number, days_between, event_id
     FROM ranked
     WHERE position = total_units - given_units
 ),
@@ -124,8 +128,10 @@ allocated AS (
                 shares.direction * (
                     shares.share_units
                     + CASE
-                        WHEN shares.event_date < last_favoured.event_date THEN 1
-                        WHEN shares.event_date = last_favoured.event_date AND shares.event_id <= last_favoured.event_id
+                        WHEN shares.days_between < last_favoured.days_between THEN 1
+                        WHEN
+                            shares.days_between = last_favoured.days_between
+                            AND shares.event_id <= last_favoured.event_id
                             THEN 1
                         ELSE 0
                     END
