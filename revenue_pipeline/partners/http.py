@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+import urllib3
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -35,6 +36,7 @@ _EXCERPT = 300  # characters of an answer that an error shows
 _SHORTEST_SIGNATURE, _SURELY_A_SIGNATURE = 8, 20  # characters; hiding ordinary values would spoil what people read
 _LOGGERS = ("urllib3", "requests", __name__)
 _EXPIRED = (401, 403)  # how the hosts of files refuse an address that was signed too long ago
+_BYTES_AT_ONCE = 1 << 16
 _GZIP = b"\x1f\x8b"
 _GZIP_FORMAT, _RAW_DEFLATE = 31, -15  # zlib's window bits for each
 
@@ -87,7 +89,8 @@ class HttpOptions:
     base_wait: float = 1.0  # before the second attempt; doubles from there, with as much jitter again
     longest_wait: float = 60.0  # also when the partner asks for more
     connect_timeout: float = 10.0
-    read_timeout: float = 120.0  # wide reports take partners a minute and more
+    read_timeout: float = 120.0  # between two packets; wide reports take partners a minute and more
+    longest_answer: float = 900.0  # from the first packet to the last: one that drips is never late for the next
     patience: float = 240.0  # then no attempt follows: time for every wait, but not for a host that hangs five times
 
 
@@ -298,7 +301,7 @@ class PartnerHttp:
         timeout = (self._options.connect_timeout, self._options.read_timeout)
         try:
             with self._session.request(method, url, timeout=timeout, stream=True, **request) as response:
-                body, is_whole = _body(response)
+                body, is_whole = _body(response, self._options.longest_answer)
         except (requests.RequestException, UnicodeError) as error:  # the latter for a key that no header can hold
             return self._no_answer(error)
         answer = self._keep(method, response, body, private and response.status_code in expect)
@@ -404,13 +407,28 @@ class _Session(requests.Session):
             )
 
 
-def _body(response: requests.Response) -> tuple[bytes, bool]:
+def _received(response: requests.Response, longest: float) -> bytes:
+    """The body as it was sent, packed or not; a requests.Timeout when it is still coming after `longest` seconds."""
+    begun, parts = time.monotonic(), []
+    try:
+        while part := response.raw.read1(_BYTES_AT_ONCE, decode_content=False):
+            parts.append(part)
+            if time.monotonic() - begun > longest:
+                raise requests.Timeout(f"after {longest:g} seconds it was still sending")
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.Timeout(error) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from None
+    return b"".join(parts)
+
+
+def _body(response: requests.Response, longest: float) -> tuple[bytes, bool]:
     """The body, unpacked, and whether it is whole; of a damaged one what can be unpacked.
 
     Urllib3 takes a compressed stream that was cut off for a whole one, so it gets none to unpack.
     """
-    encoding = response.raw.headers.pop("Content-Encoding", "").strip().lower()
-    body, is_whole = response.content, True
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    body, is_whole = _received(response, longest), True
     if encoding in ("gzip", "x-gzip"):
         body, is_whole = _unpacked(body, _GZIP_FORMAT)
     elif encoding == "deflate":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -37,6 +38,7 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the first byte
+    drip: float = 0.0  # seconds before every other byte
     withheld: int = 0  # bytes announced but never sent
     chunked: bool = False  # sends one chunk and hangs up before the last one
 
@@ -97,8 +99,18 @@ class FakeServer:
                 else:
                     self.send_header("Content-Length", str(len(body) + reply.withheld))
                 self.end_headers()
-                self.wfile.write(body)
+                if reply.drip:
+                    self.write_slowly(body, reply.drip)
+                else:
+                    self.wfile.write(body)
                 self.close_connection = self.close_connection or reply.chunked or reply.withheld > 0
+
+            def write_slowly(self, body: bytes, pause: float) -> None:
+                with contextlib.suppress(ConnectionError):  # the caller lost patience, as it should
+                    for byte in body:
+                        self.wfile.write(bytes([byte]))
+                        self.wfile.flush()
+                        time.sleep(pause)
 
             def log_message(self, *_: object) -> None:
                 pass

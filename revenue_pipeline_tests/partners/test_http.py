@@ -226,6 +226,19 @@ def test_no_answer_in_time(server: FakeServer) -> None:
         session(server.url, replace(IMPATIENT, attempts=2)).get("report")
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_that_never_ends_is_given_up(server: FakeServer, chunked: bool) -> None:
+    server.replies = [Reply(b"drop " * 200, drip=0.02, chunked=chunked)]
+    with pytest.raises(PartnerError, match=r"did not answer in time .*after 0\.1 seconds it was still sending"):
+        session(server.url, replace(QUICK, longest_answer=0.1, patience=0.1)).get("report")
+    assert len(server.requests) == 1
+
+
+def test_an_answer_in_small_pieces_is_whole(server: FakeServer) -> None:
+    server.replies = [Reply({"a": 1}, drip=0.001)]
+    assert session(server.url).get("report").json() == {"a": 1}
+
+
 def test_a_host_that_hangs_is_not_asked_as_often_as_one_that_answers(server: FakeServer) -> None:
     server.replies = [Reply(delay=SLOW)]
     with pytest.raises(PartnerError, match="did not answer in time"):

@@ -229,7 +229,7 @@ def books(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Books:
-    monkeypatch.setattr(HttpOptions.__init__, "__defaults__", (3, 0.001, 0.05, 5.0, 20.0, 60.0))  # less patience
+    monkeypatch.setattr(HttpOptions.__init__, "__defaults__", (3, 0.001, 0.05, 5.0, 20.0, 60.0, 60.0))  # less patience
     monkeypatch.setattr(MetaAudienceNetwork, "polls", 3)
     monkeypatch.setattr(MetaAudienceNetwork, "poll_seconds", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
