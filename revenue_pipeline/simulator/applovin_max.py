@@ -209,6 +209,8 @@ def _file(call: Call) -> Answer:
             lines = [[*line[:-2], line[-1]] for line in lines]
     if "unknown_revenue" in call.faults and lines:
         lines[0][columns.index("Revenue")] = "-1"
+    if "repeated_rows" in call.faults:
+        lines *= 2
     if "headings_drift" in call.faults:
         columns = tuple(column.upper() for column in columns)
     text = files.csv_text(columns, lines)

@@ -9,8 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from revenue_pipeline.simulator.conversions import Told, told
+from revenue_pipeline.simulator.conversions import told
 from revenue_pipeline.simulator.counterpart import Answer, Call, Counterpart
+from revenue_pipeline.simulator.messages import Conversion
 
 REACH_BACK = timedelta(days=365)
 TIMEZONES = {67: "UTC", 80: "America/New_York", 85: "America/Chicago", 90: "America/Los_Angeles", 41: "Europe/Berlin"}
@@ -69,8 +70,8 @@ def _moment(written: str, zone: ZoneInfo, default: time) -> datetime:
     return datetime.fromisoformat(written).replace(tzinfo=zone)
 
 
-def _record(each: Told, side: str, has_status: bool) -> dict[str, Any]:
-    conversion = each.conversion
+def _record(conversion: Conversion, side: str, has_status: bool) -> dict[str, Any]:
+    state = conversion.history[-1]
     record: dict[str, Any] = {
         "conversion_id": conversion.conversion_id,
         "conversion_unix_timestamp": int(conversion.converted_at.timestamp()),
@@ -79,7 +80,7 @@ def _record(each: Told, side: str, has_status: bool) -> dict[str, Any]:
         "sub1": conversion.click_id or "",
         **dict.fromkeys(("sub2", "sub3", "sub4", "sub5", "source_id", "event", "order_id", "coupon_code"), ""),
         "revenue_type": "CPA",
-        "revenue": float(each.payout),  # three digits, which JSON writes as they are
+        "revenue": float(state.payout),  # three digits, which JSON writes as they are
         "is_event": False,
         "is_view_through": False,
         "country": "United States",
@@ -90,9 +91,9 @@ def _record(each: Told, side: str, has_status: bool) -> dict[str, Any]:
         },
     }
     if side == "networks":
-        record |= {"status": each.status, "payout": float(each.payout), "revenue": float(each.payout * 5 / 4)}
+        record |= {"status": state.status, "payout": float(state.payout), "revenue": float(state.payout * 5 / 4)}
     elif has_status:
-        record["conversion_status"] = each.status
+        record["conversion_status"] = state.status
     return record
 
 

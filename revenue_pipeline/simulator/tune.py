@@ -5,11 +5,13 @@ HTTP is 200 whatever happens; `response.status` says how it went. Every value is
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from revenue_pipeline.simulator.conversions import Told, told
+from revenue_pipeline.simulator.conversions import told
 from revenue_pipeline.simulator.counterpart import Answer, Call, Counterpart
+from revenue_pipeline.simulator.messages import Conversion
 
 ZONE = ZoneInfo("America/New_York")
 REACH_BACK = timedelta(days=762)
@@ -62,12 +64,26 @@ class Tune:
         start, end = (
             datetime.combine(day, datetime.min.time(), ZONE) - offset for day in (first, last + timedelta(days=1))
         )
-        rows = [_row(each, fields, offset) for each in told(call, self.name, start, end)]
-        return _page(call, rows)
+        found = told(call, self.name, start, end)
+        if adjusted := call.faults.get("adjusted"):
+            percent = Decimal(str(adjusted.amount(-100)))
+            found += [_adjustment(each, percent) for each in found if each.history[-1].status == "approved"]
+        return _page(call, [_row(each, fields, offset) for each in found])
 
 
-def _row(each: Told, fields: Sequence[str], offset: timedelta) -> dict[str, dict[str, str | None]]:
-    conversion = each.conversion
+def _adjustment(conversion: Conversion, percent: Decimal) -> Conversion:
+    """A row of the network's own beside a conversion, for a part of what that one pays."""
+    state = conversion.history[-1]
+    return conversion._replace(
+        conversion_id=f"{conversion.conversion_id}-adjustment",
+        number=conversion.number + 1 - conversion.is_adjustment,
+        is_adjustment=True,
+        history=[state._replace(payout=state.payout * percent / 100)],
+    )
+
+
+def _row(conversion: Conversion, fields: Sequence[str], offset: timedelta) -> dict[str, dict[str, str | None]]:
+    state = conversion.history[-1]
     local = conversion.converted_at.astimezone(ZONE) + offset
     values: dict[str, str | None] = {
         "Stat.tune_event_id": conversion.conversion_id,
@@ -75,9 +91,9 @@ def _row(each: Told, fields: Sequence[str], offset: timedelta) -> dict[str, dict
         "Stat.datetime": f"{local:%Y-%m-%d %H:%M:%S}",
         "Stat.date": f"{local:%Y-%m-%d}",
         "Stat.offer_id": str(conversion.offer.number),
-        "Stat.conversion_status": each.status,
-        "Stat.payout": f"{each.payout:.5f}",
-        "Stat.revenue": f"{each.payout * 5 / 4:.5f}",
+        "Stat.conversion_status": state.status,
+        "Stat.payout": f"{state.payout:.5f}",
+        "Stat.revenue": f"{state.payout * 5 / 4:.5f}",
         "Stat.currency": conversion.offer.currency,
         "Stat.is_adjustment": str(int(conversion.is_adjustment)),
         "Stat.affiliate_info1": conversion.click_id,

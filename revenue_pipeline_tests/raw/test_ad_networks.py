@@ -441,6 +441,14 @@ def test_a_negative_amount_of_today_is_kept(books: Books, world: World) -> None:
     assert before - Decimal("3.1") < after < before - 3
 
 
+@pytest.mark.parametrize("network", [MAX_USERS, MAX_IMPRESSIONS])
+def test_rows_that_are_alike_are_as_many_impressions(books: Books, world: World, network: Network) -> None:
+    books.simulator.faults.add("repeated_rows")
+    assert isinstance(books.imported(network), Batch)
+    expected = network.expected(world, DAY).items()
+    assert books.booked(network) == {key: (2 * shown, 2 * paid) for key, (shown, paid) in expected}
+
+
 def test_no_signature_of_a_file_is_shown(books: Books) -> None:
     books.imported(MAX_USERS)
     shown = books.everything_shown()
