@@ -1,8 +1,9 @@
 """impact.com: the actions of a media partner, each in its present state.
 
-Actions change until their locking date: modified, reversed, restored. Their list shows the present state, so a day read
-again is a day brought up to date; the list of single changes (ActionUpdates) would add nothing to it and is not read.
-Corrections after the locking date are funds transfers, outside of actions.
+Actions change until their locking date: modified, reversed, restored. Their list (Actions) shows the present state, so
+a day read again is a day brought up to date. The log of changes (ActionUpdates) says which days those are, and gives no
+rows: its amounts are already in the present state. Corrections after the locking date are funds transfers, outside of
+actions.
 """
 
 from __future__ import annotations
@@ -31,9 +32,14 @@ from revenue_pipeline.partners.http import Answer, PartnerHttp
 
 _ONE_DAY = timedelta(days=1)
 _LONGEST_WINDOW = timedelta(days=45)  # of a question for updates or locking dates
-_FIELDS = ("Id", "State", "Payout", "EventDate")
+_FIELDS = {"Actions": ("Id", "State", "Payout", "EventDate"), "ActionUpdates": ("Id", "ActionDate")}
+_CHANGES = (  # the questions for what changed: of what, from and to, and the field with the day of the action
+    ("Actions", "StartDate", "EndDate", "EventDate"),
+    ("Actions", "LockingDateStart", "LockingDateEnd", "EventDate"),
+    ("ActionUpdates", "StartDate", "EndDate", "ActionDate"),
+)
 
-_Action = Mapping[str, Any]
+_Record = Mapping[str, Any]  # an action or an update of one
 
 
 class ImpactOptions(ConnectorOptions):
@@ -72,7 +78,7 @@ class Impact(Connector):
         return [row for row in rows if row.day_in(zone) == day]
 
     def restated_days(self, since: date, until: date, http: PartnerHttp) -> set[date]:
-        """The days with an action that was updated or reached its locking date.
+        """The days with an action that was updated, by its own word or by the log, or reached its locking date.
 
         An approval is no update to the partner: it shows at the locking date at the latest, which ends all changes.
         """
@@ -85,33 +91,33 @@ class Impact(Connector):
         while first <= until:
             last = min(until, first + _LONGEST_WINDOW - _ONE_DAY)
             bounds = [_written(datetime.combine(day, time(), zone)) for day in (first, last + _ONE_DAY)]
-            for names in (("StartDate", "EndDate"), ("LockingDateStart", "LockingDateEnd")):
-                for page in self._pages(until, dict(zip(names, bounds, strict=True)), http):
-                    found |= {_instant(action["EventDate"]).astimezone(zone).date() for action in page}
+            for resource, start, end, happened in _CHANGES:
+                for page in self._pages(resource, until, dict(zip((start, end), bounds, strict=True)), http):
+                    found |= {_instant(record[happened]).astimezone(zone).date() for record in page}
             first = last + _ONE_DAY
         return found
 
-    def _actions(self, day: date, http: PartnerHttp) -> list[_Action]:
+    def _actions(self, day: date, http: PartnerHttp) -> list[_Record]:
         """The actions around the day: how exactly the bounds are read is not documented, so a day more on each side."""
         zone = ZoneInfo(self.account.timezone)
         bounds = [datetime.combine(each, time(), zone) for each in (day - _ONE_DAY, day + 2 * _ONE_DAY)]
         params = {"ActionDateStart": _written(bounds[0]), "ActionDateEnd": _written(bounds[1])}
-        actions: list[_Action] = []
-        for page in self._pages(day, params, http):
+        actions: list[_Record] = []
+        for page in self._pages("Actions", day, params, http):
             actions += page
         if len({action["Id"] for action in actions}) != len(actions):
             raise IncompleteError("the same action came twice")
         return actions
 
-    def _pages(self, day: date, params: Mapping[str, str], http: PartnerHttp) -> Iterator[list[_Action]]:
+    def _pages(self, resource: str, day: date, params: Mapping[str, str], http: PartnerHttp) -> Iterator[list[_Record]]:
         """The pages up to the one without a next, held against what the first one says there are."""
         params = {**params, "PageSize": str(self.options.page_size)}
-        answer = http.get(f"Mediapartners/{self._sid}/Actions", params=params, headers=self._headers)
+        answer = http.get(f"Mediapartners/{self._sid}/{resource}", params=params, headers=self._headers)
         asked: set[str] = set()
         found, total = 0, self._number(answer, "@total", day)
         pages = self._number(answer, "@numpages", day) or 0
         while True:
-            page, following = self._page(answer, day)
+            page, following = self._page(resource, answer, day)
             found += len(page)
             yield page
             if not following:
@@ -122,11 +128,11 @@ class Impact(Connector):
             pages -= 1
             answer = http.get(self._absolute(following, day), headers=self._headers)
         if total is not None and found != total:
-            raise IncompleteError(f"{found} actions came where `@total` speaks of {total}")
+            raise IncompleteError(f"{found} {resource} came where `@total` speaks of {total}")
         if total is None and pages > 1:
             raise IncompleteError(f"there was no next page, and `@numpages` speaks of {pages - 1} more")
 
-    def _body(self, answer: Answer, day: date) -> _Action:
+    def _body(self, answer: Answer, day: date) -> _Record:
         body = answer.json()
         if not isinstance(body, dict) or not any(name.startswith("@") for name in body):
             raise self.shape_error(day, f"no page of actions in {answer.excerpt!r}")
@@ -138,20 +144,20 @@ class Impact(Connector):
         except ValueError as error:
             raise self.shape_error(day, f"{error} in `{name}`") from None
 
-    def _page(self, answer: Answer, day: date) -> tuple[list[_Action], str]:
-        """The actions of a page, and the address of the next one; an empty page may have no list of them."""
+    def _page(self, resource: str, answer: Answer, day: date) -> tuple[list[_Record], str]:
+        """The records of a page, and the address of the next one; an empty page may have no list of them."""
         body = self._body(answer, day)
-        actions = body.get("Actions") or []
-        if not isinstance(actions, list):
-            raise self.shape_error(day, f"no list of `Actions` in {answer.excerpt!r}")
-        for action in actions:
-            for field in _FIELDS:
-                if not isinstance(action, dict) or field not in action:
-                    raise self.shape_error(day, f"an action without `{field}`")
+        records = body.get(resource) or []
+        if not isinstance(records, list):
+            raise self.shape_error(day, f"no list of `{resource}` in {answer.excerpt!r}")
+        for record in records:
+            for field in _FIELDS[resource]:
+                if not isinstance(record, dict) or field not in record:
+                    raise self.shape_error(day, f"one of `{resource}` without `{field}`")
         following = body.get("@nextpageuri") or ""
         if not isinstance(following, str):
             raise self.shape_error(day, f"a `@nextpageuri` of {following!r}")
-        return actions, following
+        return records, following
 
     def _absolute(self, uri: str, day: date) -> str:
         """The whole address of a next page, which is given without its host; never that of another host."""
@@ -170,7 +176,7 @@ class Impact(Connector):
         token = base64.b64encode(pair.encode()).decode()
         return {"Authorization": f"Basic {token}", "Accept": "application/json", "IR-Version": self.options.version}
 
-    def _conversion(self, action: _Action, day: date) -> ConversionRow:
+    def _conversion(self, action: _Record, day: date) -> ConversionRow:
         try:
             return ConversionRow(
                 conversion_id=text(action["Id"]) or "",

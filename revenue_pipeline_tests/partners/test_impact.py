@@ -49,10 +49,13 @@ def action(number: int, **changes: Any) -> dict[str, Any]:
 
 
 class FakeImpact:
-    """The list of actions as documented: relative addresses of further pages, and no list at all on an empty page."""
+    """The lists as documented: relative addresses of further pages, and no list at all on an empty page."""
 
-    def __init__(self, report: list[dict[str, Any]], size: int = 20_000) -> None:
+    def __init__(
+        self, report: list[dict[str, Any]], size: int = 20_000, updates: list[dict[str, Any]] | None = None
+    ) -> None:
         self.report = report
+        self.updates = updates or []
         self.size = size
 
     def __call__(self, request: Request) -> Reply:
@@ -61,20 +64,22 @@ class FakeImpact:
         if headers.get("authorization") != f"Basic {pair}":
             return Reply({"Status": "ERROR", "Message": f"Access denied {SID} {SECRET}"}, status=401)
         assert headers["accept"] == "application/json"
-        assert request.path == f"/Mediapartners/{SID}/Actions"
+        prefix, _, resource = request.path.rpartition("/")
+        assert prefix == f"/Mediapartners/{SID}"
+        report = {"Actions": self.report, "ActionUpdates": self.updates}[resource]
         page = int(request.query.get("Page", 1))
-        rows = self.report[self.size * (page - 1) : self.size * page]
-        pages = -(-len(self.report) // self.size)
+        rows = report[self.size * (page - 1) : self.size * page]
+        pages = -(-len(report) // self.size)
         following = {**request.query, "Page": str(page + 1)}
         body: dict[str, Any] = {
             "@page": str(page),
             "@numpages": str(pages),
             "@pagesize": str(self.size),
-            "@total": str(len(self.report)),
+            "@total": str(len(report)),
             "@uri": request.path,
             "@nextpageuri": f"{request.path}?{urlencode(following)}" if page < pages else "",
         }
-        return Reply({**body, "Actions": rows} if rows else body)
+        return Reply({**body, resource: rows} if rows else body)
 
 
 def connector(server: FakeServer, **changes: Any) -> Impact:
@@ -214,8 +219,8 @@ def page(actions: list[Any] | None, following: str = "", total: str = "2", pages
 @pytest.mark.parametrize(
     ("replies", "what"),
     [
-        ([page([action(1)])], "1 actions came where `@total` speaks of 2"),
-        ([page(None)], "0 actions came where `@total` speaks of 2"),
+        ([page([action(1)])], "1 Actions came where `@total` speaks of 2"),
+        ([page(None)], "0 Actions came where `@total` speaks of 2"),
         ([page([action(1)], total="", pages="2")], "there was no next page, and `@numpages` speaks of 1 more"),
         ([page([action(1)], "/next"), page([action(1)])], "the same action came twice"),
         ([page([action(1)], "/next"), page([action(2)], "/next")], "the pages go round in a circle"),
@@ -246,20 +251,69 @@ def test_credentials_never_go_to_another_host(server: FakeServer, other_server: 
     assert "a `@nextpageuri` at another host" in refused(server, tmp_path).cause  # nor over another protocol
 
 
-def test_changes_are_asked_for_by_update_and_by_locking_date_in_windows_of_45_days(
+def update(number: int, **changes: Any) -> dict[str, Any]:
+    """One line of the log of changes."""
+    fields = {
+        "Id": f"1000.4636.{number}.1",
+        "ActionId": f"1000.4636.{number}",
+        "State": "REVERSED",
+        "DeltaPayout": "-4.15",
+        "DeltaAmount": "-83.00",
+        "Currency": "USD",
+        "ActionDate": f"2026-10-05T{number:02d}:00:00-07:00",
+        "UpdateDate": "2026-10-05T23:00:00-07:00",
+        "ClearingDate": "",
+    }
+    return {**fields, **changes}
+
+
+def restated(server: FakeServer, folder: Path, since: date = DAY) -> set[date] | None:
+    return restated_days(connector(server), since, DAY, Archive(folder), QUICK)
+
+
+def test_changes_are_asked_for_by_update_by_locking_date_and_by_the_log_in_windows_of_45_days(
     server: FakeServer, tmp_path: Path
 ) -> None:
-    fake = FakeImpact([action(1), action(2, EventDate="2026-09-30T23:59:59-07:00")])
-    server.answer = fake
-    days = restated_days(connector(server), date(2026, 8, 1), date(2026, 10, 5), Archive(tmp_path), QUICK)
-    assert days == {DAY, date(2026, 9, 30)}
-    asked = [dict(list(request.query.items())[:2]) for request in server.requests]
+    server.answer = FakeImpact(
+        [action(1), action(2, EventDate="2026-09-30T23:59:59-07:00")],
+        updates=[update(3, ActionDate="2026-09-12T01:00:00Z"), update(4)],
+    )
+    days = restated(server, tmp_path, since=date(2026, 8, 1))
+    assert days == {DAY, date(2026, 9, 30), date(2026, 9, 11)}
+    asked = [(request.path.rpartition("/")[2], *list(request.query.items())[:2]) for request in server.requests]
     windows = [("2026-08-01T07:00:00Z", "2026-09-15T07:00:00Z"), ("2026-09-15T07:00:00Z", "2026-10-06T07:00:00Z")]
     assert asked == [
-        dict(zip(names, window, strict=True))
-        for window in windows
-        for names in (("StartDate", "EndDate"), ("LockingDateStart", "LockingDateEnd"))
+        (resource, (start, first), (end, last))
+        for first, last in windows
+        for resource, start, end in (
+            ("Actions", "StartDate", "EndDate"),
+            ("Actions", "LockingDateStart", "LockingDateEnd"),
+            ("ActionUpdates", "StartDate", "EndDate"),
+        )
     ]
+
+
+def test_the_pages_of_the_log_are_followed_to_the_end(server: FakeServer, tmp_path: Path) -> None:
+    days = [f"2026-09-{number:02d}" for number in (1, 2, 3)]
+    updates = [update(number, ActionDate=f"{day}T12:00:00-07:00") for number, day in enumerate(days)]
+    server.answer = FakeImpact([], size=2, updates=updates)
+    assert restated(server, tmp_path) == {date.fromisoformat(day) for day in days}
+
+
+@pytest.mark.parametrize(
+    ("updates", "what"),
+    [
+        ([{"Id": "1"}], "one of `ActionUpdates` without `ActionDate`"),
+        ([update(1, ActionDate="")], "'' is not a time"),
+    ],
+)
+def test_a_log_in_an_unknown_shape_never_reads_as_no_changes(
+    server: FakeServer, tmp_path: Path, updates: list[dict[str, Any]], what: str
+) -> None:
+    server.answer = FakeImpact([action(1)], updates=updates)
+    with pytest.raises(PartnerError, match=what) as caught:
+        restated(server, tmp_path)
+    assert caught.value.cause.startswith("net 2026-10-05: ")
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -298,8 +352,8 @@ def test_an_error_is_told_in_the_partners_words(server: FakeServer, tmp_path: Pa
         ({"Actions": [action(1)]}, "no page of actions"),
         ({"@total": "1", "Actions": {"Action": action(1)}}, "no list of `Actions`"),
         ({"@total": "many", "Actions": []}, "in `@total`"),
-        ({"@total": "1", "Actions": ["x"]}, "an action without `Id`"),
-        ({"@total": "1", "Actions": [{"Id": "1"}]}, "an action without `State`"),
+        ({"@total": "1", "Actions": ["x"]}, "one of `Actions` without `Id`"),
+        ({"@total": "1", "Actions": [{"Id": "1"}]}, "one of `Actions` without `State`"),
         ({"@total": "1", "Actions": [action(1)], "@nextpageuri": 2}, "a `@nextpageuri` of 2"),
         ({"@total": "1", "Actions": [action(1, Payout="")]}, "is not an amount of money"),
         ({"@total": "1", "Actions": [action(1, EventDate="")]}, "'' is not a time"),

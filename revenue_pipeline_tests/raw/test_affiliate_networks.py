@@ -23,7 +23,7 @@ from revenue_pipeline.raw.imports import Batch, FailedDay, book, fetch_batches, 
 from revenue_pipeline.run import run_graph
 from revenue_pipeline.settings import Settings
 from revenue_pipeline.simulator import Simulator, World
-from revenue_pipeline_tests.conftest import Land, MakeSettings
+from revenue_pipeline_tests.conftest import Land, MakeSettings, rows_of
 from revenue_pipeline_tests.raw.conftest import DAY, LOG, Lake
 
 LATER = DAY + timedelta(days=20)
@@ -187,6 +187,10 @@ def test_a_day_read_again_has_what_became_of_its_conversions(
     assert changes == [True, *(before != after for before, after in itertools.pairwise(seen))]
 
 
+def _payouts(conversions: dict[Any, Any]) -> dict[Any, Decimal]:
+    return {key: payout for key, (_, payout, _) in conversions.items()}
+
+
 def test_impact_says_which_days_changed_and_the_others_cannot(
     lake: Lake, import_days: Import, simulator: Simulator, world: World, tmp_path: Path
 ) -> None:
@@ -207,11 +211,7 @@ def test_impact_says_which_days_changed_and_the_others_cannot(
         states.append({day: imported(lake, "impact", day) for day in days})
 
     changed = {day for day in days if states[0][day] != states[1][day]}
-    approved = {
-        day
-        for day in changed
-        if all(status == "approved" for status, _, _ in dict(states[1][day].items() - states[0][day].items()).values())
-    }
+    approved = {day for day in changed if _payouts(states[0][day]) == _payouts(states[1][day])}
     simulator.today = DAY + timedelta(days=6)
     told = restated_days(settings, "impact", DAY + timedelta(days=4), DAY + timedelta(days=6))
     assert told is not None
@@ -336,6 +336,92 @@ def test_an_empty_answer_clears_the_day_and_no_other(
     assert imported(lake, network, DAY - timedelta(days=1))
 
 
+@every_network
+def test_what_the_network_turns_over_and_turns_back_follows_it(
+    lake: Lake, import_days: Import, simulator: Simulator, network: str
+) -> None:
+    seen = []
+    for turns in (0, 1, 2):
+        simulator.faults.clear()
+        simulator.faults.add("status_flipped", network, value=turns)
+        import_days(network, **({} if network == "impact" else NETWORK_SIDE))
+        seen.append(imported(lake, network))
+
+    approved, turned, back = seen
+    assert approved
+    assert {status for status, _, _ in approved.values()} == {"approved"}
+    assert back == approved
+    # TUNE and Everflow go on to say what a rejected conversion would have paid; impact.com says 0.
+    rejected = "reversed" if network == "impact" else "rejected"
+    assert turned == {
+        key: (rejected, Decimal(0) if network == "impact" else payout, currency)
+        for key, (_, payout, currency) in approved.items()
+    }
+    assert lake.column("SELECT is_changed FROM raw.partner_imports ORDER BY imported_at") == [True, True, True]
+
+
+CHANGES: list[tuple[dict[str, float], bool]] = [
+    ({"status_flipped": 0}, False),
+    ({"status_flipped": 1}, True),
+    ({"status_flipped": 2}, True),
+    ({"status_flipped": 0, "restated": 10}, True),  # approved, and so no update of the action: only the log tells
+]
+
+
+@pytest.mark.parametrize(("faults", "is_told"), CHANGES, ids=str)
+def test_impact_tells_of_a_day_that_it_reversed_restored_or_paid_otherwise(
+    simulator: Simulator, tmp_path: Path, faults: dict[str, float], is_told: bool
+) -> None:
+    settings = with_secrets(
+        Settings.model_validate(
+            {
+                "start_date": "2026-09-01",
+                "storage": {"archive": tmp_path / "archive"},
+                "partners": {"impact": partner(simulator, "impact")},
+            }
+        )
+    )
+    for name, value in faults.items():
+        simulator.faults.add(name, "impact", value=value)
+    days = restated_days(settings, "impact", LATER, LATER)
+    assert days is not None
+    assert (DAY in days) == is_told
+
+
+@every_network
+def test_a_pending_conversion_that_is_told_of_late_is_added_to_its_day(
+    lake: Lake, import_days: Import, simulator: Simulator, network: str
+) -> None:
+    side = {} if network == "impact" else NETWORK_SIDE
+    simulator.today = DAY + timedelta(days=1)
+    simulator.faults.add("pending_untold", network)
+    import_days(network, **side)
+    before = imported(lake, network)
+    simulator.faults.clear()
+    import_days(network, **side)
+
+    after = imported(lake, network)
+    late = {key: value for key, value in after.items() if key not in before}
+    assert before.items() <= after.items()
+    assert {status for status, _, _ in late.values()} == {"pending"}
+    assert "pending" not in {status for status, _, _ in before.values()}
+
+
+def test_what_tune_takes_away_by_an_adjustment_is_a_conversion_of_its_own(
+    lake: Lake, import_days: Import, simulator: Simulator
+) -> None:
+    query = "SELECT conversion_id, click_id, converted_at, payout FROM raw.conversions WHERE status = 'approved'"
+    import_days("tune")
+    before = lake.ask(query)
+    assert len(before) >= 2
+    for percent in (-100, 25):
+        simulator.faults.clear()
+        simulator.faults.add("adjusted", "tune", value=percent)
+        import_days("tune")
+        adjustments = [(f"{row[0]}-adjustment", *row[1:3], row[3] * percent / 100) for row in before]
+        assert sorted(lake.ask(query)) == sorted([*before, *adjustments])
+
+
 # --- in a run --------------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +473,50 @@ def test_one_network_fails_in_a_run_and_nothing_else_is_touched_and_no_secret_is
         ]
     )
     assert [secret for secret in SECRETS.values() if secret in shown] == []
+
+
+def test_what_a_network_turns_over_or_takes_away_earns_nothing_and_what_it_turns_back_earns_again(
+    make_settings: MakeSettings, land_csv: Land, simulator: Simulator, world: World
+) -> None:
+    sides = {"tune": NETWORK_SIDE, "everflow": NETWORK_SIDE, "impact": {}}
+    networks = {network: partner(simulator, network, **side) for network, side in sides.items()}
+    settings = with_secrets(make_settings(start_date=world.first_day, partners=networks))
+    for day in world.days():
+        land_csv("fx_rates", str(day), [{"rate_date": day, "currency": "EUR", "rate": 2}])
+        sends = [send._asdict() | {"custom": "{}"} for send in world.messages.sends(day)]
+        land_csv("message_sends", str(day), sends)
+        land_csv("link_clicks", str(day), [click._asdict() for click in world.messages.clicks(day)])
+    window = Window.between(world.first_day, world.last_day)
+    selection = 'key:"raw/fx_rates" or key:"raw/message_sends" or key:"raw/link_clicks" or key:"core/message_clicks"'
+    assert run_graph(settings, window, LATER, selection).failures == []
+    imports = " or ".join(f'key:"raw/conversions/{network}"' for network in networks)
+    selection = f'{imports} or key:"core/repeated_conversions" or key:"core/attributed_conversions"'
+
+    def earned(**faults: float) -> dict[str, dict[str, tuple[int, Decimal]]]:
+        """By network and status, how many conversions there are and what they earned."""
+        simulator.faults.clear()
+        for name, value in faults.items():
+            simulator.faults.add(name, value=value)
+        assert run_graph(settings, window, LATER, selection).failures == []
+        found: dict[str, dict[str, tuple[int, Decimal]]] = {network: {} for network in networks}
+        query = "SELECT partner, status, count(*), sum(revenue) FROM core.attributed_conversions GROUP BY ALL"
+        for network, status, conversions, revenue in rows_of(settings, query):
+            found[network][status] = (conversions, revenue)
+        return found
+
+    approved = earned(status_flipped=0)
+    assert all(by_status["attributed"][1] > 0 for by_status in approved.values())
+    assert earned(status_flipped=1) == {
+        network: {"rejected": (sum(conversions for conversions, _ in by_status.values()), 0)}
+        for network, by_status in approved.items()
+    }
+    assert earned(status_flipped=2) == approved
+
+    adjusted = earned(status_flipped=0, adjusted=-100)
+    conversions, _ = approved["tune"]["attributed"]
+    assert adjusted["tune"]["attributed"] == (2 * conversions, 0)
+    assert adjusted["everflow"] == approved["everflow"]
+    assert adjusted["impact"] == approved["impact"]
 
 
 def test_status_tells_of_a_network_what_there_is_to_tell(
