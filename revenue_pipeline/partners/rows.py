@@ -10,7 +10,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timezone
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import lru_cache
@@ -193,7 +193,7 @@ class ExchangeRateRow(Row):
 def normalised(row: R, day: date, zone: ZoneInfo) -> R:
     """The row as it is stored; ValueError for one that cannot be true, or is not of that day in `zone`."""
     read = {name: _read(row, name, *kind) for name, kind in _kinds(type(row)).items()}
-    row = replace(row, **read)
+    row = type(row)(**read)  # every field is in it, and `replace` takes twice as long
     own_day = row.day_in(zone)
     if own_day not in (None, day):
         raise ValueError(f"a row of {own_day} where {day} was asked for")
@@ -202,7 +202,7 @@ def normalised(row: R, day: date, zone: ZoneInfo) -> R:
 
 def canonical(row: Row) -> str:
     """A text that is equal for rows that say the same; the zeros at the end of an amount do not matter."""
-    return json.dumps([row.dataset, *(_plain(getattr(row, field.name)) for field in fields(row))])
+    return json.dumps([row.dataset, *(_plain(getattr(row, name)) for name in _kinds(type(row)))])
 
 
 @lru_cache

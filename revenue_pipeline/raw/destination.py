@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from revenue_pipeline.partners.base import Row
@@ -72,14 +73,17 @@ class Destination:
 
     def too_large(self, line: Mapping[str, Value]) -> str | None:
         """Name a column whose type cannot hold the line's amount, and the amount; None when all of them can."""
-        for column in self.table.columns:
-            value = line.get(column.name)
-            if not isinstance(value, Decimal):
-                continue
-            width, scale = map(int, re.findall(r"\d+", column.type))
-            if rounded(value, scale).copy_abs() >= Decimal(10) ** (width - scale):
-                return f"{column.name} {value:f}"
+        for column, (scale, limit) in self._limits.items():
+            value = line.get(column)
+            if isinstance(value, Decimal) and rounded(value, scale).copy_abs() >= limit:
+                return f"{column} {value:f}"
         return None
+
+    @cached_property
+    def _limits(self) -> Mapping[str, tuple[int, Decimal]]:
+        """Column of amounts -> its fractional digits, and the first amount that is more than it holds."""
+        sizes = {each.name: list(map(int, re.findall(r"\d+", each.type))) for each in self.table.columns}
+        return {name: (size[1], Decimal(10) ** (size[0] - size[1])) for name, size in sizes.items() if size}
 
     def _has(self, name: str) -> bool:
         return any(column.name == name for column in self.table.columns)
