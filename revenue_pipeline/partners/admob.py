@@ -16,6 +16,7 @@ from pydantic import Field
 
 from revenue_pipeline.partners import google_oauth, google_stream
 from revenue_pipeline.partners.base import (
+    Account,
     Connector,
     ConnectorOptions,
     Granularity,
@@ -88,10 +89,14 @@ class AdMob(Connector):
     rate_limit = RateLimit(900, 60)  # of reports, for a project
     row_limit: ClassVar[int] = 100_000  # no report has more
 
+    def __init__(self, account: Account) -> None:
+        """As every connector."""
+        super().__init__(account)
+        self._authorization = google_oauth.Authorization(account, self.options.token_url)
+
     def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
         """The report of the day, in parts if it would be too long."""
-        headers = google_oauth.authorization(self.account, http, self.options.token_url)
-        asked = _Asked(self, day, http, headers)
+        asked = _Asked(self, day, http, self._authorization.header(http))
         return self.whole_report(day, lambda: self._rows(asked, {}, _SPLIT_BY))
 
     def _rows(self, asked: _Asked, filters: Mapping[str, str], split_by: Sequence[str]) -> list[RevenueRow]:

@@ -102,6 +102,7 @@ class GoogleAdManager(Connector):
     def __init__(self, account: Account) -> None:
         """Raises PartnerError also when a key is given half."""
         super().__init__(account)
+        self._authorization = google_oauth.Authorization(account, self.options.token_url)
         if (self.options.custom_targeting_key_id is None) != (self.options.custom_targeting_key is None):
             raise PartnerError(
                 f"{account.name}: a custom targeting key needs both its id and its name.",
@@ -110,7 +111,7 @@ class GoogleAdManager(Connector):
 
     def fetch_day(self, day: date, http: PartnerHttp) -> Sequence[Row]:
         """The line items as they are booked now, and the day's delivery."""
-        session = _Session(self, day, http, google_oauth.authorization(self.account, http, self.options.token_url))
+        session = _Session(self, day, http, self._authorization.header(http))
         network = session.get(f"v1/{self._network}")
         self.refuse_other_days(day, str(session.value(network, "timeZone")))
         return self.whole_report(day, lambda: [*self._line_items(session), *self._delivery(session)])

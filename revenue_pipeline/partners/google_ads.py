@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from revenue_pipeline.partners import google_oauth, google_stream
-from revenue_pipeline.partners.base import CostRow, IncompleteError, count, text
+from revenue_pipeline.partners.base import Account, CostRow, IncompleteError, count, text
 from revenue_pipeline.partners.costs import CostConnector, CostOptions
 from revenue_pipeline.partners.http import PartnerHttp
 
@@ -65,6 +65,11 @@ class GoogleAds(CostConnector):
     import_window_days = 7
     concurrent_days = 3  # its quotas are of operations per day, and it says itself when they come too fast
 
+    def __init__(self, account: Account) -> None:
+        """As every connector."""
+        super().__init__(account)
+        self._authorization = google_oauth.Authorization(account, self.options.token_url)
+
     def read_day(self, day: date, http: PartnerHttp) -> list[CostRow]:
         """The campaigns of the day, split by country when the account's grain has it."""
         headers = self._headers(http)
@@ -76,7 +81,7 @@ class GoogleAds(CostConnector):
         return [self._cost_row(day, *key, spent) for key, spent in parts.items()]
 
     def _headers(self, http: PartnerHttp) -> dict[str, str]:
-        headers = google_oauth.authorization(self.account, http, self.options.token_url)
+        headers = self._authorization.header(http)
         headers["developer-token"] = self.account.credentials["developer_token"]
         if self.options.login_customer_id:
             headers["login-customer-id"] = _digits(self.options.login_customer_id)

@@ -111,6 +111,7 @@ class LevelPlay(Connector):
     concurrent_days = 3
     rate_limit = RateLimit(8000, 3600)
     page_size: ClassVar[int] = 5_000  # rows asked for; the server may send fewer
+    token = ""  # the latest, which the days of one import share
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
         """The report of the day, or the files of all apps."""
@@ -253,29 +254,31 @@ class LevelPlay(Connector):
 
 
 class _Session:
-    """A day's conversation: with a token, and with a second one where the first is refused.
+    """A day's conversation: with the token of the day before, and with another one where that is refused.
 
     How long tokens live, an hour or a day, is told in both ways.
     """
 
     def __init__(self, connector: LevelPlay, day: date, http: PartnerHttp) -> None:
         self.day, self.http, self._connector = day, http, connector
-        self._headers = self._authorization()
+        self._token = connector.token or self._granted()
+        self.http.hide(self._token)
 
     def get(self, path: str, params: Mapping[str, Any]) -> Answer:
         """An answer with a body, or one without, which is HTTP 204."""
         answer = self._ask(path, params)
         if answer.status == 401:
-            self._headers = self._authorization()
+            self._token = self._granted()
             answer = self._ask(path, params)
         if answer.status == 401:
             raise self.http.refusal(answer)
         return answer
 
     def _ask(self, path: str, params: Mapping[str, Any]) -> Answer:
-        return self.http.get(path, params=params, headers=self._headers, expect=(200, 204, 401))
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self.http.get(path, params=params, headers=headers, expect=(200, 204, 401))
 
-    def _authorization(self) -> dict[str, str]:
+    def _granted(self) -> str:
         secrets = self._connector.account.credentials
         answer = self.http.get(
             "partners/publisher/auth",
@@ -289,4 +292,5 @@ class _Session:
         if not re.fullmatch(r"[\w.~+/=-]+", token):
             raise self._connector.shape_error(self.day, "something else than a token from partners/publisher/auth")
         self.http.hide(token)
-        return {"Authorization": f"Bearer {token}"}
+        self._connector.token = token
+        return token

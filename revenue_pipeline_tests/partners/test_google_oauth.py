@@ -9,7 +9,7 @@ import pytest
 
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import Account, PartnerError
-from revenue_pipeline.partners.google_oauth import authorization
+from revenue_pipeline.partners.google_oauth import Authorization
 from revenue_pipeline.partners.http import PartnerHttp
 from revenue_pipeline_tests.partners.conftest import QUICK, FakeServer, Reply, account
 
@@ -39,7 +39,7 @@ def test_the_token_is_asked_for_with_the_refresh_token_and_shown_nowhere(server:
     server.replies = [GRANTED, Reply(f"bad token {TOKEN}", status=400)]
     http = session(server, tmp_path)
 
-    headers = authorization(google_account(server), http, f"{server.url}/token")
+    headers = Authorization(google_account(server), f"{server.url}/token").header(http)
 
     assert headers == {"Authorization": f"Bearer {TOKEN}"}
     (asked,) = server.requests
@@ -55,7 +55,7 @@ def test_a_withdrawn_consent_names_the_credentials(server: FakeServer, tmp_path:
     refusal = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
     server.replies = [Reply(refusal, status=400)]
     with pytest.raises(PartnerError) as caught:
-        authorization(google_account(server), session(server, tmp_path), f"{server.url}/token")
+        Authorization(google_account(server), f"{server.url}/token").header(session(server, tmp_path))
     assert caught.value.cause == (
         "google 2026-10-05: Google refused the credentials (invalid_grant: Token has been expired or revoked.)."
     )
@@ -67,7 +67,7 @@ def test_a_withdrawn_consent_names_the_credentials(server: FakeServer, tmp_path:
 def test_a_refusal_in_other_words_names_the_credentials_too(server: FakeServer, tmp_path: Path, body: object) -> None:
     server.replies = [Reply(body, status=401)]
     with pytest.raises(PartnerError, match=r"Google refused the credentials \(HTTP 401\)\..* G_REFRESH") as caught:
-        authorization(google_account(server), session(server, tmp_path), f"{server.url}/token")
+        Authorization(google_account(server), f"{server.url}/token").header(session(server, tmp_path))
     assert "None" not in str(caught.value)
 
 
@@ -75,9 +75,29 @@ def test_a_refusal_in_other_words_names_the_credentials_too(server: FakeServer, 
 def test_an_answer_without_a_token_is_an_error(server: FakeServer, tmp_path: Path, body: object) -> None:
     server.replies = [Reply(body)]
     with pytest.raises(PartnerError, match="no access token"):
-        authorization(google_account(server), session(server, tmp_path), f"{server.url}/token")
+        Authorization(google_account(server), f"{server.url}/token").header(session(server, tmp_path))
 
 
 def test_a_passing_trouble_is_tried_again(server: FakeServer, tmp_path: Path) -> None:
     server.replies = [Reply(status=503), GRANTED]
-    assert authorization(google_account(server), session(server, tmp_path), f"{server.url}/token")
+    assert Authorization(google_account(server), f"{server.url}/token").header(session(server, tmp_path))
+
+
+@pytest.mark.parametrize(("life", "asked"), [(3599, 1), (0, 2), (None, 2)])
+def test_a_token_serves_the_days_that_begin_in_the_first_half_of_its_life(
+    server: FakeServer, tmp_path: Path, life: int | None, asked: int
+) -> None:
+    server.answer = lambda request: Reply(
+        {"access_token": TOKEN, "expires_in": life} if request.path == "/token" else f"bad token {TOKEN}",
+        status=200 if request.path == "/token" else 400,
+    )
+    authorization = Authorization(google_account(server), f"{server.url}/token")
+    authorization.header(session(server, tmp_path))
+    later = session(server, tmp_path)
+
+    headers = authorization.header(later)
+
+    assert headers == {"Authorization": f"Bearer {TOKEN}"}
+    assert [request.path for request in server.requests] == ["/token"] * asked
+    with pytest.raises(PartnerError, match=r"bad token \*\*\*"):
+        later.get("report", headers=headers)

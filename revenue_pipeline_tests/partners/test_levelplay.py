@@ -4,7 +4,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -224,6 +224,23 @@ def test_a_report_that_grows_while_it_is_read_is_read_again(server: FakeServer, 
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def test_days_share_a_token_until_it_is_refused_and_it_is_shown_of_none_of_them(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    fake = FakeLevelPlay([])
+    server.answer = fake
+    shared = connector(server)
+    for day, accepted in ((DAY, TOKEN), (DAY - timedelta(days=1), TOKEN), (DAY - timedelta(days=2), SECOND)):
+        fake.accepted = [accepted]
+        import_day(shared, day, AS_OF, Archive(tmp_path), QUICK)
+
+    asked = [request.path.rpartition("/")[2] for request in server.requests]
+    assert asked == ["auth", "v1", "v1", "v1", "auth", "v1"]  # the third day is refused once, and tells the token
+    kept = [gzip.decompress(path.read_bytes()).decode() for path in tmp_path.rglob("*.gz")]
+    assert sum("bad token Bearer ***" in content for content in kept) == 1
+    assert TOKEN not in str(kept)
 
 
 def test_a_refused_token_is_replaced_once(server: FakeServer, tmp_path: Path) -> None:
