@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import duckdb
 import pytest
+import yaml
 from pydantic import SecretStr
 
+import revenue_pipeline
 from revenue_pipeline.freshness import partner_days
 from revenue_pipeline.partitions import Window
 from revenue_pipeline.partners.base import PartnerError
@@ -517,6 +520,26 @@ def test_what_a_network_turns_over_or_takes_away_earns_nothing_and_what_it_turns
     assert adjusted["tune"]["attributed"] == (2 * conversions, 0)
     assert adjusted["everflow"] == approved["everflow"]
     assert adjusted["impact"] == approved["impact"]
+
+
+def test_the_log_of_a_run_tells_how_far_an_import_is_and_what_it_waits_for(
+    make_settings: MakeSettings, simulator: Simulator, tmp_path: Path
+) -> None:
+    days = [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]
+    settings = with_secrets(make_settings(start_date=days[0], partners={"tune": partner(simulator, "tune")}))
+    simulator.faults.add("rate_limited", times=1, value=0.01)
+    instance_file = yaml.safe_load(Path(revenue_pipeline.__file__).with_name("dagster.yaml").read_text())
+    logs = {"python_logs": instance_file["python_logs"]}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=logs) as instance:
+        run_graph(settings, Window.between(days[0], DAY), LATER, 'key:"raw/conversions/tune"', instance=instance)
+        (run,) = instance.get_runs()
+        told = [entry.user_message for entry in instance.all_logs(run.run_id) if not entry.is_dagster_event]
+
+    (waits,) = [line for line in told if "Attempt 1 of 5" in line]
+    assert "the partner's rate limit is reached (HTTP 429)" in waits
+    came = [line.partition(": ")[0] for line in told if line != waits]
+    assert sorted(line.partition(" (")[2] for line in came) == ["1 of 3)", "2 of 3)", "3 of 3)"]
+    assert sorted(line.partition(" (")[0] for line in came) == [f"tune {day}" for day in days]
 
 
 def test_status_tells_of_a_network_what_there_is_to_tell(
