@@ -18,6 +18,7 @@ from revenue_pipeline.publish import PublishedCopy
 from revenue_pipeline.raw.accounts import timezone_of
 from revenue_pipeline.raw.datasets import EVENTS, FX_RATES, LANDED, PARTNER_REVENUE_FILES
 from revenue_pipeline.raw.exchange_rates import OLDEST_RATE_DAYS
+from revenue_pipeline.raw.imports import told_days
 from revenue_pipeline.raw.published_rates import rate_publishers, rates_file
 from revenue_pipeline.settings import Settings
 
@@ -27,6 +28,7 @@ REFRESH_CRON = "17 5,13,21 * * *"
 PAGE_CRON = "47 5 * * *"
 PROBE_CRON = "47 6 * * *"
 PROBED_AGES = (8, 15)
+TOLD_DAYS = 3  # of changes that partners are asked for at each probe: one may miss a day or two
 SECONDS_BETWEEN_LOOKS = 300
 DAYS_WATCHED = 45
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -78,14 +80,14 @@ def run_tags(window: Window) -> dict[str, str]:
     return {RANGE_START: window.start.isoformat(), RANGE_END: window.last.isoformat()}
 
 
-def probe_windows(settings: Settings, as_of: date) -> list[Window]:
+def probe_windows(settings: Settings, as_of: date, told: Iterable[date] = ()) -> list[Window]:
     """Give the windows that a probe of closed days on `as_of` runs.
 
-    The day of a week and a day ago, that of two weeks and a day ago, and on the first of a month every day of the month
-    before, when partners have closed their books.
+    The day of a week and a day ago, that of two weeks and a day ago, on the first of a month every day of the month
+    before, when partners have closed their books, and the days that partners have `told` of.
     """
     around = 1 if zones_differ(settings) else 0
-    probed = {as_of - timedelta(days=age) for age in PROBED_AGES}
+    probed = {*told, *(as_of - timedelta(days=age) for age in PROBED_AGES)}
     if as_of.day == 1:
         month = Window((as_of - ONE_DAY).replace(day=1), as_of)
         probed.update(month.days)
@@ -156,21 +158,23 @@ def probe_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:
         execution_timezone=settings.reporting.timezone,
         name="probe_closed_days",
         description=(
-            f"Asks again for the days of {' and '.join(map(str, PROBED_AGES))} days ago, and on the first of a month "
-            "for all of the month before. What partners changed becomes a dated restatement, and a warning of "
-            "reports/restatements; how soon each one settles is what `status` recommends an import window from."
+            f"Asks again for the days of {' and '.join(map(str, PROBED_AGES))} days ago, on the first of a month for "
+            "all of the month before, and for the days that a partner says it changed. What changed becomes a dated "
+            "restatement, and a warning of reports/restatements; how soon each one settles is what `status` recommends "
+            "an import window from."
         ),
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def probe(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         as_of = context.scheduled_execution_time.astimezone(ZoneInfo(settings.reporting.timezone)).date()
+        told = told_days(settings, as_of - timedelta(days=TOLD_DAYS - 1), as_of, context.log)
         return [
             dg.RunRequest(
                 run_key=f"{context.scheduled_execution_time.isoformat()} {window}",
                 tags=run_tags(window),
                 run_config=run_config(settings, as_of, only_open_days=False, only_reachable_days=True),
             )
-            for window in probe_windows(settings, as_of)
+            for window in probe_windows(settings, as_of, told)
         ]
 
     return probe

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from revenue_pipeline.definitions import build_defs
 from revenue_pipeline.partitions import Window
+from revenue_pipeline.raw.imports import restated_days
 from revenue_pipeline.run import run_graph
 from revenue_pipeline.schedules import affected_days, landed_folders, probe_windows, refresh_windows, unsettled_days
 from revenue_pipeline.simulator import Simulator, World
@@ -162,6 +163,35 @@ def test_a_probe_is_off_until_turned_on_and_books_what_changed_as_a_dated_restat
     assert (first[1], first[2], second[2]) == (None, closed, ninth)
     assert second[1] == second[0] - first[0]
     assert float(second[0] / first[0]) == pytest.approx(1.1, abs=0.001)
+
+
+def test_a_probe_asks_also_for_the_days_that_a_partner_says_it_changed(make_settings: MakeSettings) -> None:
+    first, today = date(2026, 11, 1), date(2026, 11, 27)
+    with Simulator(World(first_day=first, last_day=today, scale=0.3), today=today) as simulator:
+        partner = {
+            "connector": "impact",
+            "timezone": "UTC",
+            "base_url": f"{simulator.url}/impact",
+            "credentials": {"account_sid": {"env": "SID"}, "auth_token": {"env": "TOKEN"}},
+        }
+        settings = make_settings(partners={"impact": partner})
+        settings = settings.model_copy(update={"secrets": {"SID": SecretStr("account"), "TOKEN": SecretStr("token")}})
+        told = restated_days(settings, "impact", date(2026, 11, 25), today)
+        schedule = build_defs(settings, today).resolve_schedule_def("probe_closed_days")
+
+        def probed() -> list[str]:
+            at = datetime(2026, 11, 27, 6, 47, tzinfo=timezone.utc)
+            requests = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=at)).run_requests
+            windows = [
+                Window.between(*map(date.fromisoformat, (each.tags[START], each.tags[END]))) for each in requests
+            ]
+            return [str(day) for window in windows for day in window.days]
+
+        assert told
+        assert not told <= {date(2026, 11, 12), date(2026, 11, 19)}  # else this proves nothing
+        assert probed() == sorted({"2026-11-12", "2026-11-19", *map(str, told)})
+        simulator.faults.add("unauthorized", "impact")
+        assert probed() == ["2026-11-12", "2026-11-19"]
 
 
 def test_a_landed_folder_of_events_concerns_the_days_whose_events_it_may_hold(make_settings: MakeSettings) -> None:

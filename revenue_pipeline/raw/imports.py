@@ -21,6 +21,7 @@ from revenue_pipeline.partitions import Window
 from revenue_pipeline.partners import base
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import ExchangeRateRow, PartnerError, Row, content_id, import_day
+from revenue_pipeline.partners.http import HttpOptions
 from revenue_pipeline.raw.accounts import kinds_of, landing_rules, open_connector
 from revenue_pipeline.raw.conversions import CONVERSIONS
 from revenue_pipeline.raw.costs import IMPORTED_COSTS
@@ -56,6 +57,7 @@ PARTNER_IMPORTS = Table(
 )
 
 _EXACT = Context(prec=76)
+_SHORT_PATIENCE = HttpOptions(attempts=2, read_timeout=30, longest_answer=30, patience=30)  # a schedule's tick waits
 _WIDEST_ZONES_APART = 1  # days: the partner's day and the reporting zone's day of one instant
 
 Line = Mapping[str, Value]
@@ -157,7 +159,18 @@ def restated_days(settings: Settings, partner: str, since: date, until: date) ->
     connector = open_connector(settings, partner)
     if connector is None:
         return None
-    return base.restated_days(connector, since, until, Archive(settings.storage.archive))
+    return base.restated_days(connector, since, until, Archive(settings.storage.archive), _SHORT_PATIENCE)
+
+
+def told_days(settings: Settings, since: date, until: date, log: Log) -> set[date]:
+    """Give the `restated_days` of all partners that can say; `log` is told of one that did not answer."""
+    days: set[date] = set()
+    for partner in settings.partners:
+        try:
+            days |= restated_days(settings, partner, since, until) or set()
+        except PartnerError as error:  # noqa: PERF203  a few partners, each of several calls
+            log.warning(f"which days changed is not known: {error}")
+    return days
 
 
 def book(
