@@ -272,7 +272,8 @@ def test_a_failed_import_is_told_and_ends_non_zero(command: Command, settings_fi
         (("report", "roas", "--start-event", "trial"), "'trial' starts no cohort"),
         (("report", "rpm", "--by", "channel"), "rpm is no cohort report"),
         (("report", "rpm", "--as-of", "2026-11-05"), "rpm is no cohort report"),
-        (("simulator", "--fault", "nonsense"), "see --list-faults"),
+        (("simulator", "--fault", "nonsense"), "unknown fault 'nonsense'; there are rate_limited"),
+        (("simulator", "--fault", "slow=soon"), "unknown fault 'slow=soon'"),
     ],
 )
 def test_a_mistake_is_one_line_not_a_traceback(

@@ -1,9 +1,12 @@
 """What can go wrong between a partner and us, to be switched on by name."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import Any
+
+_WRITTEN = re.compile(r"(?:(?P<partner>\w+)/)?(?P<name>\w+)(?:=(?P<value>-?[0-9]+(?:\.[0-9]+)?))?")
 
 # The first of these that applies is the whole answer; the others change what a good answer holds.
 REFUSALS = {
@@ -85,12 +88,14 @@ class Fault:
 class Faults:
     """The faults that are switched on; safe to change while calls are answered."""
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        """Switch these on, for all partners and always."""
+    def __init__(self, faults: Iterable[str] = ()) -> None:
+        """Switch these on, for good: `name`, `name=value`, and for one partner alone `partner/name` or both."""
         self._faults: list[Fault] = []
         self._lock = Lock()
-        for name in names:
-            self.add(name)
+        for written in faults:
+            read = _WRITTEN.fullmatch(written)
+            name, partner, value = read.group("name", "partner", "value") if read else (written, None, None)
+            self.add(name, partner, value=None if value is None else float(value))
 
     def add(
         self,

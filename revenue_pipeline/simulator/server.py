@@ -46,13 +46,17 @@ class Simulator:
         """Take the port at once, and answer once entered, or by `serve_forever`.
 
         Raises:
-            ValueError: something else listens at the port.
+            ValueError: a fault, or the partner of one, is unknown, or something else listens at the port.
         """
         self.today = today
         self.faults = Faults(faults)
         self.requests: list[str] = []
         self._world = world
         self._counterparts = discover()
+        names = [counterpart.name for counterpart in self._counterparts]
+        for fault in self.faults.listed():
+            if fault["partner"] not in {None, *names}:
+                raise ValueError(f"unknown partner {fault['partner']!r} of a fault; there are {', '.join(names)}")
         try:
             self._server = _Server(self, port)
         except OSError as error:

@@ -280,9 +280,18 @@ def test_faults_from_the_start_and_over_http(world: World) -> None:
         assert requests.get(address, timeout=5).json()["known"] == FAULTS
 
 
+def test_a_fault_from_the_start_may_have_a_value_and_be_of_one_partner(world: World) -> None:
+    with Simulator(world, today=LAST, faults=["applovin_max/unauthorized=403", "tune/unavailable"]) as simulator:
+        assert get(simulator).status_code == 403
+        told = [(fault["name"], fault["partner"], fault["value"]) for fault in simulator.faults.listed()]
+        assert told == [("unauthorized", "applovin_max", 403), ("unavailable", "tune", None)]
+
+
 def test_an_unknown_fault_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="unknown fault 'earthquake'"):
         Simulator(world, faults=["earthquake"])
+    with pytest.raises(ValueError, match="unknown partner 'applovin' of a fault; there are admob, "):
+        Simulator(world, faults=["applovin/unavailable"])
 
 
 def test_a_port_that_is_taken_is_named(world: World) -> None:
