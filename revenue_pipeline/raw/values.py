@@ -31,6 +31,7 @@ WHITESPACE = quoted(
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 BASIC_ISO = "^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
+WITHOUT_SECONDS = "^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2})(Z|[+-][0-9:]+)?$"  # DuckDB 1.5 wants them
 NANO = 1_000_000_000
 RATE_UNIT = 1_000_000_000_000
 LARGEST_COUNT = 2**63 - 1
@@ -97,7 +98,8 @@ def _read_instant(name: str, text: str, physical: str, _kind: Kind) -> list[str]
         # Words such as `infinity` and `epoch` are instants to DuckDB, not to us.
         looks_right = f"regexp_matches({text}, '^[0-9]{{4}}')"
         extended = f"regexp_replace({text}, {quoted(BASIC_ISO)}, '\\1-\\2-\\3T\\4:\\5:\\6')"
-        parsed = f"TRY_CAST({extended} AS TIMESTAMPTZ)"
+        to_the_second = f"regexp_replace({extended}, {quoted(WITHOUT_SECONDS)}, '\\1:00\\2')"
+        parsed = f"TRY_CAST({to_the_second} AS TIMESTAMPTZ)"
         value = f"CASE WHEN {looks_right} THEN timezone('UTC', {parsed}) END"
     elif physical == "TIMESTAMP WITH TIME ZONE":
         value = f"timezone('UTC', {text})"
