@@ -33,6 +33,8 @@ from revenue_pipeline.partners.scrubbing import SIGNATURE_NAME, Scrubber, hide_f
 
 _log = logging.getLogger(__name__)
 _EXCERPT = 300  # characters of an answer that an error shows
+_LEAST_TOLD = 100  # of them, of what the answer says went wrong: some repeat the request first
+_WITHHELD = "(kept out of the archive: it holds a token)"
 _SHORTEST_SIGNATURE, _SURELY_A_SIGNATURE = 8, 20  # characters; hiding ordinary values would spoil what people read
 _LOGGERS = ("urllib3", "requests", __name__)
 _EXPIRED = (401, 403)  # how the hosts of files refuse an address that was signed too long ago
@@ -261,7 +263,15 @@ class PartnerHttp:
         status = status or answer.status
         meaning, remedy = self._meaning(status)
         code = f"HTTP {answer.status}" if status == answer.status else f"HTTP {answer.status} with code {status}"
-        return PartnerError(f"{self.subject}: {meaning} ({code}): {answer.excerpt!r}.", remedy)
+        return PartnerError(f"{self.subject}: {meaning} ({code}): {self._telling(answer)!r}.", remedy)
+
+    def _telling(self, answer: Answer) -> str:
+        """The excerpt of the body, or the part where it speaks of an error, where that comes after the excerpt."""
+        body = self.scrubber.data(answer.body)
+        begin = body.find(b'"error')
+        if begin < _EXCERPT - _LEAST_TOLD or answer.excerpt == _WITHHELD:
+            return answer.excerpt
+        return f"… {_excerpt(body[begin:])}"
 
     def _ask(
         self,
@@ -313,14 +323,13 @@ class PartnerHttp:
         return _Failure(self.refusal(answer, status), status == 429 or status >= 500, _asked_wait(answer))
 
     def _keep(self, method: str, response: requests.Response, body: bytes, private: bool) -> Answer:
-        scrubbed = b"(kept out of the archive: it holds a token)" if private else self.scrubber.data(body)
+        scrubbed = _WITHHELD.encode() if private else self.scrubber.data(body)
         url = self.scrubber.text(response.url)
         _log.debug("%s: %s %s gave HTTP %s", self.subject, method, url, response.status_code)
         if self._answers:
             extension = "txt" if private else _extension(response.headers)
             self._answers.add(scrubbed, extension, {"method": method, "url": url, "status": response.status_code})
-        excerpt = " ".join(scrubbed[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
-        return Answer(response.status_code, response.headers, body, self.subject, excerpt)
+        return Answer(response.status_code, response.headers, body, self.subject, _excerpt(scrubbed))
 
     def _hide(self, secret: str) -> None:
         self.scrubber.add(secret)
@@ -405,6 +414,10 @@ class _Session(requests.Session):
                 f"{self._carried.text(url)}.",
                 "If the partner has moved, set its base_url to the new address.",
             )
+
+
+def _excerpt(body: bytes) -> str:
+    return " ".join(body[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
 
 
 def _received(response: requests.Response, longest: float) -> bytes:

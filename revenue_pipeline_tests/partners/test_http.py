@@ -220,6 +220,17 @@ def test_after_the_last_attempt_the_error_says_what_to_do(
     assert len(server.requests) == 3
 
 
+def test_an_error_that_a_body_tells_last_is_shown(server: FakeServer) -> None:
+    request = {"key": SECRET, "fields": "f" * 400}
+    server.replies = [Reply({"request": request, "response": {"errors": [{"publicMessage": f"{SECRET} is unknown"}]}})]
+    with pytest.raises(PartnerError) as caught:
+        session(server.url).get("report", true_status=lambda _: 400)
+    assert caught.value.cause == (
+        "acme 2026-10-05: the partner refused the request (HTTP 200 with code 400): "
+        """'… "errors": [{"publicMessage": "*** is unknown"}]}}'."""
+    )
+
+
 def test_no_answer_in_time(server: FakeServer) -> None:
     server.replies = [Reply(delay=SLOW)]
     with pytest.raises(PartnerError, match=r"did not answer in time .* Tried 2 times\."):
