@@ -49,8 +49,8 @@ class TuneOptions(ConnectorOptions):
         tuple[FieldName, ...],
         Field(
             min_length=1,
-            description="The fields that name a conversion together; where the event id may not be selected, "
-            "Stat.ad_id, Goal.name and Stat.datetime.",
+            description="The fields that name a conversion together, the first of which it always has; where the event "
+            "id may not be selected, Stat.ad_id, Goal.name and Stat.datetime.",
         ),
     ] = ("Stat.tune_event_id",)
     payout: Annotated[
@@ -184,10 +184,10 @@ class Tune(Connector):
             raise self.shape_error(day, f"{error} in `{name}`") from None
 
     def _id(self, row: _Row, day: date) -> str:
-        parts = [self._value(row, field, day) for field in self.options.conversion_id]
-        if not all(parts):
-            raise self.shape_error(day, f"a conversion without {' and '.join(self.options.conversion_id)}")
-        return ":".join(part or "" for part in parts)
+        parts = [self._value(row, field, day) or "" for field in self.options.conversion_id]
+        if not parts[0].strip():  # the others may be untold: an offer without goals has no name of one
+            raise self.shape_error(day, f"no {self.options.conversion_id[0]} in the conversion {row}")
+        return ":".join(parts)
 
     def _value(self, row: _Row, field: str, day: date, is_optional: bool = False) -> str | None:
         model, _, name = field.partition(".")

@@ -206,6 +206,18 @@ def test_which_fields_carry_the_click_and_name_the_conversion_is_an_option(serve
     assert (row.click_id, row.conversion_id) == ("101", "101:2026-10-05 01:15:00")
 
 
+def test_what_names_a_conversion_beside_the_first_field_may_be_untold(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeTune([conversion(1, ref=None), conversion(2, ref="")])
+    batch = ask(server, tmp_path, options={"conversion_id": ["Stat.ad_id", "Stat.ref", "Stat.datetime"]})
+    assert ids(batch) == ["101::2026-10-05 01:15:00", "102::2026-10-05 02:15:00"]
+
+
+def test_a_conversion_without_a_name_is_an_error_that_shows_it(server: FakeServer, tmp_path: Path) -> None:
+    server.answer = FakeTune([conversion(1, ad_id=None)])
+    error = refused(server, tmp_path, options={"conversion_id": ["Stat.ad_id", "Stat.datetime"]})
+    assert "no Stat.ad_id in the conversion {'Stat': {'ad_id': None, 'datetime': '2026-10-05 01:15:00'" in error.cause
+
+
 @pytest.mark.parametrize(
     "options",
     [{"side": "both"}, {"click_id": "affiliate_info1"}, {"conversion_id": []}, {"hour_offset": "24"}, {"x": "1"}],
@@ -343,12 +355,12 @@ def test_other_errors_are_told_at_once(server: FakeServer, tmp_path: Path) -> No
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("reply", [Reply("<html>busy</html>"), Reply("busy", status=504), Reply({"response": None})])
+@pytest.mark.parametrize("reply", [Reply("<html>busy</html>"), Reply("busy", status=504)])
 def test_an_overloaded_server_is_asked_again(server: FakeServer, tmp_path: Path, reply: Reply) -> None:
     fake = FakeTune(REPORT)
 
     def answer(request: Request) -> Reply:
-        return reply if len(server.requests) == 1 and reply.body != {"response": None} else fake(request)
+        return reply if len(server.requests) == 1 else fake(request)
 
     server.answer = answer
     assert len(ask(server, tmp_path).rows) == 5
@@ -370,7 +382,7 @@ def test_an_overloaded_server_is_asked_again(server: FakeServer, tmp_path: Path,
         (envelope({"page": "1", "data": "none"}), "no conversions in a page"),
         (envelope({"page": "1", "pageCount": "many", "data": []}), "'many' is not an amount"),
         (envelope({"page": "1", "data": [{"Conversion": {}}]}), "a conversion without `Stat.tune_event_id`"),
-        (envelope({"data": [{"Stat": conversion(1, tune_event_id="")}], "pageCount": 1}), "a conversion without Stat."),
+        (envelope({"data": [{"Stat": conversion(1, tune_event_id="")}], "pageCount": 1}), "no Stat.tune_event_id in"),
         (envelope({"data": [{"Stat": conversion(1, payout="1,65")}], "pageCount": 1}), "is not an amount of money"),
         (envelope({"data": [{"Stat": conversion(1, payout=None)}], "pageCount": 1}), "is not an amount of money"),
         (envelope({"data": [{"Stat": conversion(1, datetime="10/05/2026")}], "pageCount": 1}), "does not match format"),
