@@ -27,7 +27,7 @@ from revenue_pipeline.partners.base import (
     text,
 )
 from revenue_pipeline.partners.csv_files import CsvFile, read_csv
-from revenue_pipeline.partners.http import PartnerHttp
+from revenue_pipeline.partners.http import Answer, PartnerHttp
 
 _COLUMNS = {  # ours -> AppLovin's
     "app_id": "package_name",
@@ -151,10 +151,9 @@ class AppLovinMax(Connector):
             **({"application": app.application} if app.application else {"store_id": app.store_id}),
             "aggregated": "false" if of_impressions else "true",
         }
-        answer = http.get("max/userAdRevenueReport", params=params, expect=(200, *REFUSALS_TO_LOOK_AT))
-        body = answer.json() if answer.status == 200 else None
-        reply: Mapping[str, Any] = body if isinstance(body, dict) else {}
-        status = _whole_number(reply.get("status", reply.get("code", answer.status)))
+        expected = (200, *REFUSALS_TO_LOOK_AT)
+        answer = http.get("max/userAdRevenueReport", params=params, expect=expected, true_status=_told_status)
+        status = _told_status(answer)
         if status == 404 and _NO_APP.search(answer.excerpt):
             http.warn(f"AppLovin has no app {app.app_id} on {app.platform}: check options.apps if it should have.")
             return None
@@ -162,7 +161,7 @@ class AppLovinMax(Connector):
             return None
         if status != 200:
             raise or_beyond_reach_back(self, http.refusal(answer, status), answer, day)
-        return self._url_in(reply, app, day, http)
+        return self._url_in(_reply(answer), app, day, http)
 
     def _url_in(self, urls: Mapping[str, Any], app: App, day: date, http: PartnerHttp) -> str:
         url = urls.get("ad_revenue_report_url")
@@ -202,9 +201,16 @@ class AppLovinMax(Connector):
         ]
 
 
-def _whole_number(value: Any) -> int:
-    """A status that a body tells; one that is no number is that of a failure on the partner's side."""
+def _reply(answer: Answer) -> Mapping[str, Any]:
+    """The body of a good answer; nothing where it is something else than an object."""
+    body = answer.json() if answer.status == 200 else None
+    return body if isinstance(body, dict) else {}
+
+
+def _told_status(answer: Answer) -> int:
+    """What the body tells, where HTTP says 200; what is no number there is a failure on the partner's side."""
+    reply = _reply(answer)
     try:
-        return count(value) or 500
+        return count(reply.get("status", reply.get("code", answer.status))) or 500
     except ValueError:
         return 500

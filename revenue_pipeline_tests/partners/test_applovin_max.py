@@ -545,6 +545,16 @@ def test_what_gives_no_address_is_never_an_app_without_revenue(
     assert SECRET not in str(error)
 
 
+@pytest.mark.parametrize("status", [429, "503"])
+def test_a_passing_trouble_under_http_200_is_tried_again_for_users_too(
+    server: FakeServer, other_server: FakeServer, tmp_path: Path, status: object
+) -> None:
+    users = FakeUsers(other_server)
+    trouble = Reply({"status": status, "message": "Too many requests"})
+    server.answer = lambda request: trouble if len(server.requests) == 1 else users(request)
+    assert len(ask_users(server, tmp_path).rows) == 3
+
+
 def test_the_window_holds_for_users_too(server: FakeServer, tmp_path: Path) -> None:
     server.replies = [Reply("Request window must be within the last 45 days", status=400)]
     assert "only the last 45 days" in refused_users(server, tmp_path).cause
