@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from threading import Lock
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -111,7 +112,12 @@ class LevelPlay(Connector):
     concurrent_days = 3
     rate_limit = RateLimit(8000, 3600)
     page_size: ClassVar[int] = 5_000  # rows asked for; the server may send fewer
-    token = ""  # the latest, which the days of one import share
+
+    def __init__(self, account: Account) -> None:
+        """As every connector."""
+        super().__init__(account)
+        self._token = ""  # the latest, which the days of one import share
+        self._one_at_a_time = Lock()
 
     def fetch_day(self, day: date, http: PartnerHttp) -> list[RevenueRow]:
         """The report of the day, or the files of all apps."""
@@ -120,6 +126,29 @@ class LevelPlay(Connector):
             return [row for app in self.options.apps for row in self._user_rows(app, session)]
         rows = self.whole_report(day, lambda: self._pages(session))
         return [self._revenue_row(row, day) for row in rows]
+
+    def token(self, day: date, http: PartnerHttp, refused: str = "") -> str:
+        """The token that days share, another one than `refused`. Nobody says whether a new one ends those before it."""
+        with self._one_at_a_time:
+            if self._token == refused:
+                self._token = self._granted(day, http)
+        http.hide(self._token)
+        return self._token
+
+    def _granted(self, day: date, http: PartnerHttp) -> str:
+        secrets = self.account.credentials
+        answer = http.get(
+            "partners/publisher/auth",
+            headers={"secretkey": secrets["secret_key"], "refreshToken": secrets["refresh_token"]},
+            true_status=lambda answer: 401 if answer.status == 400 else answer.status,
+            private=True,
+        )
+        token = answer.text().strip()
+        if token.startswith('"'):  # it comes in quotes, as JSON
+            token = answer.json()
+        if not re.fullmatch(r"[\w.~+/=-]+", token):
+            raise self.shape_error(day, "something else than a token from partners/publisher/auth")
+        return token
 
     # Aggregated ------------------------------------------------------------------------------------------------------
 
@@ -213,11 +242,15 @@ class LevelPlay(Connector):
         params |= {"reportType": "1"} if self.options.files == "user" else {}
         answer = session.get(_FILES[self.options.files], params)
         urls = [] if answer.status == 204 else self._urls(answer, session.day)
-        texts = (session.http.download(url).text() for url in urls)
-        try:
-            return [row for text in texts for row in self._rows_of_file(read_csv(text), app, session.day)]
-        except ValueError as error:
-            raise self.shape_error(session.day, f"{error} in a file of the app {app.app_key}") from None
+        rows: list[RevenueRow] = []
+        for number, url in enumerate(urls, 1):
+            file = session.http.download(url).text()
+            try:
+                rows += self._rows_of_file(read_csv(file), app, session.day)
+            except ValueError as error:
+                which = f"file {number} of {len(urls)} of the app {app.app_key}"
+                raise self.shape_error(session.day, f"{error} in {which}") from None
+        return rows
 
     def _urls(self, answer: Answer, day: date) -> list[str]:
         reply = answer.json()
@@ -261,14 +294,13 @@ class _Session:
 
     def __init__(self, connector: LevelPlay, day: date, http: PartnerHttp) -> None:
         self.day, self.http, self._connector = day, http, connector
-        self._token = connector.token or self._granted()
-        self.http.hide(self._token)
+        self._token = connector.token(day, http)
 
     def get(self, path: str, params: Mapping[str, Any]) -> Answer:
         """An answer with a body, or one without, which is HTTP 204."""
         answer = self._ask(path, params)
         if answer.status == 401:
-            self._token = self._granted()
+            self._token = self._connector.token(self.day, self.http, refused=self._token)
             answer = self._ask(path, params)
         if answer.status == 401:
             raise self.http.refusal(answer)
@@ -277,20 +309,3 @@ class _Session:
     def _ask(self, path: str, params: Mapping[str, Any]) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}"}
         return self.http.get(path, params=params, headers=headers, expect=(200, 204, 401))
-
-    def _granted(self) -> str:
-        secrets = self._connector.account.credentials
-        answer = self.http.get(
-            "partners/publisher/auth",
-            headers={"secretkey": secrets["secret_key"], "refreshToken": secrets["refresh_token"]},
-            true_status=lambda answer: 401 if answer.status == 400 else answer.status,
-            private=True,
-        )
-        token = answer.text().strip()
-        if token.startswith('"'):  # it comes in quotes, as JSON
-            token = answer.json()
-        if not re.fullmatch(r"[\w.~+/=-]+", token):
-            raise self._connector.shape_error(self.day, "something else than a token from partners/publisher/auth")
-        self.http.hide(token)
-        self._connector.token = token
-        return token

@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -243,6 +244,33 @@ def test_days_share_a_token_until_it_is_refused_and_it_is_shown_of_none_of_them(
     assert TOKEN not in str(kept)
 
 
+def test_days_at_once_are_asked_for_with_one_token_also_where_it_was_refused(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    latest: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        if request.path == "/partners/publisher/auth":
+            latest.append(f"token-{len(latest) + 1}")
+            return Reply(json.dumps(latest[-1]).encode(), delay=0.2)  # until all days wait for it
+        given = request.headers["Authorization"].removeprefix("Bearer ")
+        return Reply({"data": [], "totalResults": 0}) if given == latest[-1] else Reply(status=401)
+
+    server.answer = answer
+    shared = connector(server)
+
+    def fetch(day: date) -> Import:
+        return import_day(shared, day, AS_OF, Archive(tmp_path), QUICK)
+
+    days = [DAY - timedelta(days=age) for age in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(fetch, days))
+        assert latest == ["token-1"]
+        latest.append("token-of-somebody-else")
+        list(pool.map(fetch, days))
+    assert latest == ["token-1", "token-of-somebody-else", "token-3"]
+
+
 def test_a_refused_token_is_replaced_once(server: FakeServer, tmp_path: Path) -> None:
     fake = FakeLevelPlay(ROWS)
     fake.accepted = [SECOND]
@@ -373,7 +401,7 @@ PACKED = gzip.compress(USERS.encode())
     [
         (PACKED[:-4], "the answer broke off or is damaged"),
         (PACKED[:40], "the answer broke off or is damaged"),
-        (gzip.compress(b""), "no headings, or one of them twice"),
+        (gzip.compress(b""), "no headings, or one of them twice, in [] in file 2 of 2 of the app 1a2b"),
         (gzip.compress(USERS[:-20].encode()), "values under 10 headings"),
         (gzip.compress(USERS.replace("revenue", "income").encode()), "no column revenue among"),
         (gzip.compress(USERS.replace("impressions", "views").encode()), "no column impressions among"),
