@@ -215,7 +215,7 @@ class _Asked:
     def _tell_warnings(self, footer: Any, rows: int) -> None:
         try:
             warnings = footer.get("warnings") or []
-            told = [f"AdMob says {each['type']}: {each.get('description') or ''}" for each in warnings]
+            told = [f"AdMob says {each.get('type') or 'OTHER'}: {each.get('description') or ''}" for each in warnings]
             matching = count(footer.get("matchingRowCount")) or 0
         except (KeyError, TypeError, AttributeError, ValueError):
             raise self._shape_error(f"the footer {footer!r}") from None

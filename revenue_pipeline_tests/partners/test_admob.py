@@ -270,7 +270,7 @@ def test_fewer_rows_than_the_footer_speaks_of_are_told(server: FakeServer, tmp_p
 
 
 def test_warnings_and_missing_earnings_are_handed_on(server: FakeServer, tmp_path: Path) -> None:
-    warnings = [{"type": "DATA_DELAYED", "description": "Later."}, {"type": "OTHER"}]
+    warnings = [{"type": "DATA_DELAYED", "description": "Later."}, {"type": "OTHER"}, {"description": "Unnamed."}]
     without = row("ca-app-pub-1~3", "US", "1")
     del without["metricValues"]["ESTIMATED_EARNINGS"]
     del without["metricValues"]["CLICKS"]
@@ -278,6 +278,7 @@ def test_warnings_and_missing_earnings_are_handed_on(server: FakeServer, tmp_pat
     assert batch.warnings == (
         "AdMob says DATA_DELAYED: Later.",
         "AdMob says OTHER: ",
+        "AdMob says OTHER: Unnamed.",
         "1 rows came without ESTIMATED_EARNINGS, which count as 0.",
     )
     (found,) = [each for each in batch.rows if isinstance(each, RevenueRow) and each.app_id == "ca-app-pub-1~3"]
