@@ -296,10 +296,16 @@ def import_day(
         raise connector.beyond_reach_back(day)
     zone = ZoneInfo(connector.account.timezone)
 
+    def checked(row: Row) -> Row:
+        try:
+            return normalised(row, day, zone)
+        except ValueError as error:
+            raise ValueError(f"{error} in {row}") from error
+
     def ask(http: PartnerHttp) -> list[Row]:
         rows = connector.fetch_day(day, http)
         _refuse_other_kinds(connector, rows)
-        return sorted((normalised(row, day, zone) for row in rows), key=canonical)
+        return sorted((checked(row) for row in rows), key=canonical)
 
     def named(rows: list[Row]) -> str:
         return content_id(connector.account.name, day, rows)

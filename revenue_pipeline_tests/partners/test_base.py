@@ -340,7 +340,7 @@ def test_days_are_asked_for_at_once_and_share_the_throttle(server: FakeServer, t
         ({"revenue": "NaN"}, "ValueError: Decimal('NaN') is not an amount of money"),
         ({"revenue": "Infinity"}, "is not an amount of money"),
         ({"revenue": "1E+29"}, "is not an amount of money"),
-        ({"revenue": "1", "impressions": -1}, "ValueError: -1 is not a count"),
+        ({"revenue": "1", "impressions": -1}, "ValueError: -1 is not a count in RevenueRow(report_date="),
         ({"revenue": "1", "clicks": 2**63}, "is not a count"),
         ({"revenue": "1", "report_date": "2026-10-04"}, "a row of 2026-10-04 where 2026-10-05 was asked for"),
         ({"revenue": "1", "currency": "US$"}, "ValueError: 'US$' is not a currency"),
