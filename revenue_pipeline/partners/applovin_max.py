@@ -15,7 +15,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from revenue_pipeline.partners.applovin_report import REFUSALS_TO_LOOK_AT, AppLovinReport, or_beyond_reach_back
+from revenue_pipeline.partners.applovin_report import (
+    REFUSALS_TO_LOOK_AT,
+    AppLovinReport,
+    or_beyond_reach_back,
+    true_status,
+)
 from revenue_pipeline.partners.base import (
     Account,
     Connector,
@@ -27,7 +32,7 @@ from revenue_pipeline.partners.base import (
     text,
 )
 from revenue_pipeline.partners.csv_files import CsvFile, read_csv
-from revenue_pipeline.partners.http import Answer, PartnerHttp
+from revenue_pipeline.partners.http import PartnerHttp
 
 _COLUMNS = {  # ours -> AppLovin's
     "app_id": "package_name",
@@ -152,8 +157,8 @@ class AppLovinMax(Connector):
             "aggregated": "false" if of_impressions else "true",
         }
         expected = (200, *REFUSALS_TO_LOOK_AT)
-        answer = http.get("max/userAdRevenueReport", params=params, expect=expected, true_status=_told_status)
-        status = _told_status(answer)
+        answer = http.get("max/userAdRevenueReport", params=params, expect=expected, true_status=true_status)
+        status = true_status(answer)
         if status == 404 and _NO_APP.search(answer.excerpt):
             http.warn(f"AppLovin has no app {app.app_id} on {app.platform}: check options.apps if it should have.")
             return None
@@ -161,9 +166,10 @@ class AppLovinMax(Connector):
             return None
         if status != 200:
             raise or_beyond_reach_back(self, http.refusal(answer, status), answer, day)
-        return self._url_in(_reply(answer), app, day, http)
+        return self._url_in(answer.json(), app, day, http)
 
-    def _url_in(self, urls: Mapping[str, Any], app: App, day: date, http: PartnerHttp) -> str:
+    def _url_in(self, reply: Any, app: App, day: date, http: PartnerHttp) -> str:
+        urls: Mapping[str, Any] = reply if isinstance(reply, dict) else {}
         url = urls.get("ad_revenue_report_url")
         if not url and urls.get("url"):
             url = urls["url"]
@@ -199,18 +205,3 @@ class AppLovinMax(Connector):
             )
             for row, paid in zip(file.rows, amounts, strict=True)
         ]
-
-
-def _reply(answer: Answer) -> Mapping[str, Any]:
-    """The body of a good answer; nothing where it is something else than an object."""
-    body = answer.json() if answer.status == 200 else None
-    return body if isinstance(body, dict) else {}
-
-
-def _told_status(answer: Answer) -> int:
-    """What the body tells, where HTTP says 200; what is no number there is a failure on the partner's side."""
-    reply = _reply(answer)
-    try:
-        return count(reply.get("status", reply.get("code", answer.status))) or 500
-    except ValueError:
-        return 500

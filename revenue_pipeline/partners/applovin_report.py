@@ -75,7 +75,7 @@ class AppLovinReport:
             "offset": offset,
             **{f"sort_{column}": "ASC" for column in self.dimensions},  # else pages may overlap
         }
-        answer = self.http.get(self.path, params=params, expect=(200, *REFUSALS_TO_LOOK_AT), true_status=_true_status)
+        answer = self.http.get(self.path, params=params, expect=(200, *REFUSALS_TO_LOOK_AT), true_status=true_status)
         try:
             report = self._report(answer)
         except PartnerError as error:
@@ -109,13 +109,20 @@ class AppLovinReport:
             raise self.connector.shape_error(self.day, f"a row of day {row['day']!r}")
 
 
-def _true_status(answer: Answer) -> int:
-    """The HTTP status that an answer amounts to: what its `code` says, where HTTP says 200."""
+def true_status(answer: Answer) -> int:
+    """The HTTP status that an answer amounts to: what its `status` or `code` says, where HTTP says 200.
+
+    What is no number there is a failure on the partner's side. A body that is not JSON is for its reader to refuse.
+    """
     try:
         body = answer.json() if answer.status == 200 else None
-        return (count(body.get("code")) if isinstance(body, dict) else None) or answer.status
-    except (PartnerError, ValueError):
+    except PartnerError:
         return answer.status
+    told = body.get("status", body.get("code")) if isinstance(body, dict) else None
+    try:
+        return answer.status if told is None else count(told) or 500
+    except ValueError:
+        return 500
 
 
 def or_beyond_reach_back(connector: Connector, error: PartnerError, answer: Answer, day: date) -> PartnerError:
