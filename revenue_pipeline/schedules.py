@@ -159,9 +159,9 @@ def probe_schedule(job_name: str, settings: Settings) -> dg.ScheduleDefinition:
         name="probe_closed_days",
         description=(
             f"Asks again for the days of {' and '.join(map(str, PROBED_AGES))} days ago, on the first of a month for "
-            "all of the month before, and for the days that a partner says it changed. What changed becomes a dated "
-            "restatement, and a warning of reports/restatements; how soon each one settles is what `status` recommends "
-            "an import window from."
+            "all of the month before, and for closed days that a partner says it changed. Changed ad revenue becomes a "
+            "dated restatement, and a warning of reports/restatements; how soon each partner settles is what `status` "
+            "recommends an import window from."
         ),
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )

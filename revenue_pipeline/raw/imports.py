@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from revenue_pipeline.partitions import Window
+from revenue_pipeline.partitions import Window, is_closed
 from revenue_pipeline.partners import base
 from revenue_pipeline.partners.archive import Archive
 from revenue_pipeline.partners.base import ExchangeRateRow, PartnerError, Row, content_id, import_day
@@ -163,11 +163,15 @@ def restated_days(settings: Settings, partner: str, since: date, until: date) ->
 
 
 def told_days(settings: Settings, since: date, until: date, log: Log) -> set[date]:
-    """Give the `restated_days` of all partners that can say; `log` is told of one that did not answer."""
+    """Give the `restated_days` of all partners that can say, without those still open: refreshes ask for these anyway.
+
+    `log` is told of a partner that did not answer.
+    """
     days: set[date] = set()
     for partner in settings.partners:
         try:
-            days |= restated_days(settings, partner, since, until) or set()
+            told = restated_days(settings, partner, since, until) or set()
+            days |= {day for day in told if is_closed(day, until, settings.window_days(partner))}
         except PartnerError as error:  # noqa: PERF203  a few partners, each of several calls
             log.warning(f"which days changed is not known: {error}")
     return days
