@@ -287,7 +287,7 @@ class LevelPlay(Connector):
 
 
 class _Session:
-    """A day's conversation: with the token of the day before, and with another one where that is refused.
+    """A day's conversation: with the token that days share, and with another one where that is refused.
 
     How long tokens live, an hour or a day, is told in both ways.
     """

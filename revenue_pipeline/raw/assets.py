@@ -84,7 +84,7 @@ def landed_asset(dataset: Dataset, settings: Settings, partitions: dg.DailyParti
         if dataset is not EVENTS and not landing.files(dataset.name, window.days):
             # Nothing changes, so nothing is opened: most projects land few of these datasets.
             return dg.MaterializeResult(
-                metadata={"window": str(window), "as_of": str(as_of), "folders": 0},
+                metadata={"dagster/partition_row_count": 0, "window": str(window), "as_of": str(as_of), "folders": 0},
                 check_results=[upload_check([]) for _ in answers],
             )
         who = f"run {context.run.run_id[:8]}, {table.name} of {window}"

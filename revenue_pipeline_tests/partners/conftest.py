@@ -38,7 +38,7 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the first byte
-    drip: float = 0.0  # seconds before every other byte
+    drip: float = 0.0  # seconds after each byte
     withheld: int = 0  # bytes announced but never sent
     chunked: bool = False  # sends one chunk and hangs up before the last one
 
